@@ -1,0 +1,108 @@
+"""Device and dtype resolution, thread guard, optional imports."""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from sktart.exceptions import MissingExtraError
+
+if TYPE_CHECKING:
+    import torch
+
+
+def import_optional(module: str, extra: str) -> ModuleType:
+    """Import `module`, or say which extra of sktart brings it.
+
+    Raises
+    ------
+    MissingExtraError
+        If the module is not installed.
+
+    Examples
+    --------
+    >>> import_optional("json", "minilm").__name__
+    'json'
+    """
+    try:
+        return importlib.import_module(module)
+    except ModuleNotFoundError as error:
+        raise MissingExtraError(
+            f"{module!r} is not installed, and this needs it; run: pip install 'sktart[{extra}]'"
+        ) from error
+
+
+def resolve_device(device: str) -> torch.device:
+    """Turn ``"auto"`` into the best device that is present, and check any other name.
+
+    Raises
+    ------
+    ValueError
+        If the name is no device of torch, or the device is not present.
+
+    Examples
+    --------
+    >>> resolve_device("cpu")
+    device(type='cpu')
+    """
+    import torch
+
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        resolved = torch.device(device)
+        torch.empty(0, device=resolved)
+    except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        raise ValueError(
+            f"device must be 'auto' or a device that torch finds here, such as 'cpu'; got {device!r} ({error})"
+        ) from error
+    return resolved
+
+
+def resolve_dtype(dtype: str) -> torch.dtype:
+    """Turn ``"float32"`` or ``"float64"`` into the dtype of torch.
+
+    Raises
+    ------
+    ValueError
+        If the name is another one.
+
+    Examples
+    --------
+    >>> resolve_dtype("float64")
+    torch.float64
+    """
+    import torch
+
+    known = {"float32": torch.float32, "float64": torch.float64}
+    if dtype not in known:
+        raise ValueError(f"dtype must be one of {sorted(known)}; got {dtype!r}")
+    return known[dtype]
+
+
+@contextmanager
+def torch_threads(n_threads: int | None) -> Iterator[None]:
+    """Run the body with `n_threads` torch threads, and restore the former number even after an error.
+
+    Examples
+    --------
+    >>> import torch
+    >>> before = torch.get_num_threads()
+    >>> with torch_threads(1):
+    ...     torch.get_num_threads()
+    1
+    >>> torch.get_num_threads() == before
+    True
+    """
+    import torch
+
+    before = torch.get_num_threads()
+    if n_threads is not None:
+        torch.set_num_threads(n_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
