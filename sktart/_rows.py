@@ -1,0 +1,98 @@
+"""Read whatever holds texts into a plain list of str."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+
+def holds_text(X: Any) -> bool:
+    """Tell whether any entry of `X` is a string.
+
+    Examples
+    --------
+    >>> holds_text([[1.0, "a"]]), holds_text([1.0, 2.0])
+    (True, False)
+    """
+    if isinstance(X, str | bytes):
+        return True
+    if isinstance(X, list | tuple):
+        return any(isinstance(row, str) or (isinstance(row, list | tuple) and holds_text(row)) for row in X)
+    if issparse(X) or not hasattr(X, "__array__"):
+        return False
+    array = np.asarray(X)
+    if array.dtype.kind == "O":
+        return any(isinstance(entry, str) for entry in array.flat)
+    return array.dtype.kind in "UST"
+
+
+def as_texts(X: Any, reader: str) -> list[str]:
+    """Turn `X` into a list of str, one a row.
+
+    Parameters
+    ----------
+    X : sequence of str, of shape (n,) or (n, 1)
+        A list, tuple, numpy array, or a Series or one-column frame of pandas or polars.
+    reader : str
+        Who wants the texts; for the messages.
+
+    Raises
+    ------
+    ValueError
+        If `X` is one bare string, has no row or several columns, or holds a missing or other value.
+
+    Examples
+    --------
+    >>> as_texts(np.array([["good"], ["bad"]]), "this encoder")
+    ['good', 'bad']
+    """
+    entries = _one_column(X, reader)
+    if not entries:
+        raise ValueError(f"{reader} needs at least one text; got 0, so pass a longer X")
+    missing = [row for row, entry in enumerate(entries) if _is_missing(entry)]
+    if missing:
+        raise ValueError(
+            f"{reader} cannot read missing texts; X misses {len(missing)}, in rows {missing[:5]}: "
+            "drop these rows or fill them, for instance with X.fillna('')"
+        )
+    for row, entry in enumerate(entries):
+        if not isinstance(entry, str):
+            raise ValueError(
+                f"{reader} reads text, but row {row} holds {entry!r} ({type(entry).__name__}); "
+                "pass a flat sequence of str, or encoder=None if X holds numbers"
+            )
+    return [str(entry) for entry in entries]
+
+
+def _one_column(X: Any, reader: str) -> list[Any]:
+    """Return the entries of `X`, which must be a single column."""
+    if isinstance(X, str | bytes):
+        raise ValueError(f"X must be a sequence of texts; got the single text {X!r}, so pass [{X!r}]")
+    shape = getattr(X, "shape", None)
+    if shape is None:
+        if not isinstance(X, Sequence):
+            raise ValueError(
+                f"X must be a list, tuple, array, Series or one-column frame of texts; "
+                f"got {type(X).__name__}, so pass list(X)"
+            )
+        return list(X)
+    if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1 and not issparse(X)):
+        return np.asarray(X).ravel().tolist()
+    if holds_text(X):
+        raise ValueError(
+            f"{reader} reads one column of text; got X of shape {shape}: pass one column, "
+            "or give each its own TartTransformer in a sklearn.compose.ColumnTransformer"
+        )
+    raise ValueError(f"{reader} reads text; got numbers of shape {shape}, so pass texts or encoder=None")
+
+
+def _is_missing(entry: Any) -> bool:
+    # By type name, because pandas is no dependency and pd.NA cannot be compared.
+    return entry is None or type(entry).__name__ in ("NAType", "NaTType") or _is_nan(entry)
+
+
+def _is_nan(entry: Any) -> bool:
+    return isinstance(entry, float) and entry != entry

@@ -1,0 +1,116 @@
+"""What an encoder is, and the checks on what it returns."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.sparse import csr_array, issparse
+
+from sktart.exceptions import EncoderError
+
+Rows = list[str] | NDArray[Any]
+Encodings = Any  # float32, dense or CSR, of shape (n, width); scipy has no types
+Reads = Literal["text", "numbers", "any"]
+
+
+class Encoder(Protocol):
+    """Turns n rows into a matrix of shape (n, width), dense or sparse, float32."""
+
+    name: str
+    """Stable and readable; for messages."""
+    reads: Reads
+    """What its rows are: a list of str, a numeric array, or either."""
+
+    def fit_encode(self, rows: Rows, y: Any = None) -> Encodings:
+        """Fit what there is to fit on the context, and encode it."""
+
+    def encode(self, rows: Rows) -> Encodings:
+        """Encode rows, each on its own."""
+
+
+class FrozenEncoder(Encoder):
+    """Base of encoders that have nothing to fit."""
+
+    def fit_encode(self, rows: Rows, y: Any = None) -> Encodings:
+        """Encode rows."""
+        return self.encode(rows)
+
+
+class PassThrough(FrozenEncoder):
+    """Numbers stay what they are, in their own precision."""
+
+    name = "encoder=None"
+    reads: Reads = "numbers"
+
+    def encode(self, rows: Rows) -> Any:
+        """Return the rows."""
+        return rows
+
+    def __repr__(self) -> str:
+        return "PassThrough()"
+
+
+def encode_distinct(rows: Rows, encode: Callable[[Any], Any], name: str) -> Encodings:
+    """Encode each distinct text once, check what comes back, and repeat it where the text is repeated.
+
+    Examples
+    --------
+    >>> def encode(texts):
+    ...     print(texts)
+    ...     return [[len(text)] for text in texts]
+    >>> encode_distinct(["ab", "c", "ab"], encode, "length")
+    ['ab', 'c']
+    array([[2.],
+           [1.],
+           [2.]], dtype=float32)
+    """
+    if not isinstance(rows, list):
+        return as_encodings(encode(rows), len(rows), name)
+    places: dict[str, int] = {}
+    where = [places.setdefault(row, len(places)) for row in rows]
+    encodings = as_encodings(encode(list(places)), len(places), name)
+    return encodings if len(places) == len(rows) else encodings[where]
+
+
+def as_encodings(result: Any, n_rows: int, name: str) -> Encodings:
+    """Turn what an encoder returned into finite float32 of shape (n_rows, width).
+
+    Raises
+    ------
+    EncoderError
+        If it is something else.
+    """
+    if issparse(result):
+        # Indexing and the finite check below need a format with rows and explicit values.
+        matrix = csr_array(result)
+        values = matrix.data
+    else:
+        matrix = values = _as_array(result, name)
+    if matrix.ndim != 2 or matrix.shape[0] != n_rows or matrix.shape[1] == 0:
+        raise EncoderError(
+            f"encoder {name} must return one vector a row, shape ({n_rows}, width); "
+            f"got shape {matrix.shape}, so pool to one vector and keep every row"
+        )
+    if matrix.dtype.kind not in "fiub":
+        raise EncoderError(f"encoder {name} must return real numbers; got dtype {matrix.dtype}: convert them")
+    with np.errstate(over="ignore"):
+        encodings, values = matrix.astype(np.float32), values.astype(np.float32)
+    if not np.isfinite(values).all():
+        raise EncoderError(
+            f"encoder {name} must return numbers that are finite in float32; got NaN or infinity, "
+            "so look for empty or extreme rows"
+        )
+    return encodings
+
+
+def _as_array(result: Any, name: str) -> NDArray[Any]:
+    try:
+        return np.asarray(result)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise EncoderError(
+            f"encoder {name} must return a matrix of numbers; got {type(result).__name__} ({error}), "
+            "so return a numpy array"
+        ) from error

@@ -1,0 +1,78 @@
+"""Encoders from a scikit-learn transformer or a plain function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from sklearn import config_context
+from sklearn.pipeline import Pipeline
+from sklearn.utils import get_tags
+
+from sktart.encoders._base import Encodings, FrozenEncoder, Reads, Rows, as_encodings, encode_distinct
+
+
+class SklearnEncoder:
+    """A scikit-learn transformer, fitted on the context.
+
+    Parameters
+    ----------
+    transformer : estimator with ``fit`` and ``transform``
+        Ours to fit, so a clone.
+    """
+
+    def __init__(self, transformer: Any):
+        self.transformer = transformer
+        self.name = type(transformer).__name__
+        self.reads: Reads = "text" if is_vectorizer(transformer) else "any"
+
+    def fit_encode(self, rows: Rows, y: Any = None) -> Encodings:
+        """Fit the transformer, and encode the rows it was fitted on."""
+        with config_context(transform_output="default"):
+            if hasattr(self.transformer, "fit_transform"):
+                result = self.transformer.fit_transform(rows, y)
+            else:
+                result = self.transformer.fit(rows, y).transform(rows)
+        return as_encodings(result, len(rows), self.name)
+
+    def encode(self, rows: Rows) -> Encodings:
+        """Encode rows with the fitted transformer."""
+        with config_context(transform_output="default"):
+            return encode_distinct(rows, self.transformer.transform, self.name)
+
+    def __repr__(self) -> str:
+        return f"SklearnEncoder({self.transformer!r})"
+
+
+class CallableEncoder(FrozenEncoder):
+    """A function from rows to vectors.
+
+    Parameters
+    ----------
+    function : callable
+        Takes a list of str or a numeric array, and returns an array of shape (n, width).
+    """
+
+    reads: Reads = "any"
+
+    def __init__(self, function: Callable[[Any], Any]):
+        self.function = function
+        self.name = getattr(function, "__name__", type(function).__name__)
+
+    def encode(self, rows: Rows) -> Encodings:
+        """Call the function on the distinct rows."""
+        return encode_distinct(rows, self.function, self.name)
+
+    def __repr__(self) -> str:
+        return f"CallableEncoder({self.name})"
+
+
+def is_vectorizer(transformer: Any) -> bool:
+    """Tell whether the transformer takes nothing but a column of strings, like a ``TfidfVectorizer``."""
+    if isinstance(transformer, Pipeline):
+        # A pipeline does not pass these tags of its first step on.
+        return bool(transformer.steps) and is_vectorizer(transformer.steps[0][1])
+    if not hasattr(transformer, "__sklearn_tags__"):
+        return False
+    tags = get_tags(transformer).input_tags
+    return tags.string and not tags.two_d_array

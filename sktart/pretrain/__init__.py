@@ -1,0 +1,1 @@
+"""Pretraining: recipe, batches, optimiser, loop on skorch, distance to Bayes."""

@@ -1,0 +1,58 @@
+"""The endless stream of tasks: step i is a pure function of (recipe, i), so that a resume needs one integer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import Dataset
+
+from sktart.pretrain.recipe import Recipe
+from sktart.priors import Tasks, sample_tasks
+
+
+class TaskStream(Dataset):
+    """Groups of tasks by step number.
+
+    Parameters
+    ----------
+    recipe : Recipe
+
+    Attributes
+    ----------
+    start : int
+        First step of the next epoch; the loop moves it.
+    """
+
+    def __init__(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self.start = 0
+
+    def __len__(self) -> int:
+        return self.recipe.steps_per_epoch
+
+    def __getitem__(self, step: int) -> list[Tasks]:
+        recipe = self.recipe
+        groups = range(step * recipe.groups, (step + 1) * recipe.groups)
+        return [
+            sample_tasks(
+                torch.Generator().manual_seed((recipe.seed << 32) + group),
+                recipe.prior,
+                context_rows=recipe.context_rows,
+                query_rows=recipe.query_rows,
+                max_tasks=recipe.max_tasks,
+                max_tokens=recipe.max_tokens,
+            )
+            for group in groups
+        ]
+
+
+class Epoch:
+    """The iterator that skorch asks for: the steps of one epoch as ``(step number, groups)``."""
+
+    def __init__(self, stream: TaskStream, batch_size: int) -> None:
+        self.stream = stream
+
+    def __iter__(self) -> Iterator[tuple[torch.Tensor, list[Tasks]]]:
+        for step in range(self.stream.start, self.stream.start + len(self.stream)):
+            yield torch.tensor([step]), self.stream[step]

@@ -1,0 +1,1 @@
+"""Checkpoints: their format, the registry, the embedded default."""

@@ -1,0 +1,116 @@
+"""The checkpoint folder: model.safetensors, config.json, recipe.json, metrics.json, README.md."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+from safetensors import SafetensorError
+
+from sktart.exceptions import CheckpointError
+from sktart.reasoners.config import config_from_dict
+from sktart.reasoners.gram import GramReasoner
+
+WEIGHTS = "model.safetensors"
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A loaded checkpoint.
+
+    Parameters
+    ----------
+    name : str
+        Name in the registry, or the folder it came from.
+    reasoner : GramReasoner
+        In float32, in evaluation mode, without gradients.
+    """
+
+    name: str
+    reasoner: GramReasoner
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a kill at any moment leaves the former content or the new one."""
+    temporary = path.with_name(path.name + ".tmp")
+    temporary.write_bytes(content)
+    os.replace(temporary, path)
+
+
+def save_checkpoint(
+    folder: str | Path, reasoner: GramReasoner, *, recipe: dict[str, Any], metrics: dict[str, Any]
+) -> None:
+    """Write a complete checkpoint folder; the weights come last, so that they are there only when all is."""
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "config.json": _json(reasoner.config.to_dict()),
+        "recipe.json": _json(recipe),
+        "metrics.json": _json(metrics),
+        "README.md": model_card(recipe, metrics),
+    }
+    for name, text in texts.items():
+        write_atomically(folder / name, text.encode())
+    state = {key: value.detach().cpu().contiguous() for key, value in reasoner.state_dict().items()}
+    write_atomically(folder / WEIGHTS, safetensors.torch.save(state))
+
+
+def load_folder(folder: str | Path, name: str | None = None) -> Checkpoint:
+    """Load a checkpoint folder strictly.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder or a file is missing, a file is damaged, or the weights do not fit the config.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise CheckpointError(f"no checkpoint folder at {folder}; it must hold {WEIGHTS} and config.json")
+    missing = [part for part in (WEIGHTS, "config.json") if not (folder / part).is_file()]
+    if missing:
+        raise CheckpointError(f"{folder} is no complete checkpoint: {', '.join(missing)} missing; fetch it again")
+    try:
+        config = config_from_dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        state = safetensors.torch.load((folder / WEIGHTS).read_bytes())
+    except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise CheckpointError(f"{folder} holds a damaged file ({error}); remove the folder and fetch it again") from error
+    reasoner = GramReasoner(config)
+    try:
+        reasoner.load_state_dict(state, strict=True)
+    except RuntimeError as error:
+        raise CheckpointError(f"the weights in {folder} do not fit its config.json: {error}") from error
+    return Checkpoint(name or str(folder), reasoner.eval().requires_grad_(False))
+
+
+def _json(values: dict[str, Any]) -> str:
+    return json.dumps(values, indent=1, sort_keys=False) + "\n"
+
+
+def model_card(recipe: dict[str, Any], metrics: dict[str, Any]) -> str:
+    """Compose README.md with the Hub's metadata on top."""
+    families = sorted({component["family"] for component in recipe["prior"]})
+    bayes = metrics.get("bayes", [])
+    lines = [
+        "---",
+        "library_name: sktart",
+        "license: bsd-3-clause",
+        "tags: [sktart, in-context-learning, tabular-classification, few-shot]",
+        "---",
+        f"# {recipe['name']}",
+        "",
+        "A reasoner for [sktart]: it reads labelled feature rows and classifies new ones in context, without training.",
+        "",
+        f"- trained on synthetic tasks only ({', '.join(families)}), {recipe['steps_done']} steps, seed {recipe['seed']}",
+        f"- contexts of {recipe['context_rows'][0]} to {recipe['context_rows'][1]} rows were seen in training",
+        f"- made by `sktart pretrain recipe.json` in {metrics['training']['seconds'] / 60:.0f} minutes",
+        "",
+    ]
+    if bayes:
+        lines += ["| rows | KL(Bayes, reasoner) | log-loss | Bayes log-loss |", "| --- | --- | --- | --- |"]
+        lines += [f"| {r['rows']} | {r['kl']:.4f} | {r['log_loss']:.4f} | {r['bayes_log_loss']:.4f} |" for r in bayes]
+        lines.append("")
+    return "\n".join(lines)
