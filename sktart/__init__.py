@@ -1,5 +1,38 @@
-"""In-context classification on top of any frozen encoder, as scikit-learn estimators."""
+"""In-context classification on top of any frozen encoder, as scikit-learn estimators.
+
+>>> from sklearn.datasets import load_iris
+>>> from sktart import TartReasoner
+>>> X, y = load_iris(return_X_y=True)
+>>> TartReasoner().fit(X[::2], y[::2]).score(X[1::2], y[1::2]) > 0.9
+True
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from sktart._version import __version__
 
-__all__ = ["__version__"]
+if TYPE_CHECKING:
+    from sktart._reasoner import TartReasoner
+    from sktart._transformer import TartTransformer
+    from sktart.zoo import list_checkpoints, load_checkpoint
+
+__all__ = ["TartReasoner", "TartTransformer", "__version__", "list_checkpoints", "load_checkpoint"]
+
+# Loaded at first use: scikit-learn alone takes most of a second to import on a small machine.
+_HOMES = {
+    "TartReasoner": "sktart._reasoner",
+    "TartTransformer": "sktart._transformer",
+    "list_checkpoints": "sktart.zoo",
+    "load_checkpoint": "sktart.zoo",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'sktart' has no attribute {name!r}; it has {sorted(__all__)}")
+    return getattr(import_module(_HOMES[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.covariance import ledoit_wolf_shrinkage
 from sklearn.decomposition import PCA
+from sklearn.utils.sparsefuncs import mean_variance_axis
 
 _MAX_DENSE_BYTES = 2**30
 
@@ -25,6 +26,7 @@ def to_dense(rows: Rows) -> NDArray[Any]:
 
     Examples
     --------
+    >>> from scipy.sparse import csr_array
     >>> to_dense(csr_array([[0, 1.5]]))
     array([[0. , 1.5]])
     """
@@ -99,22 +101,18 @@ class Projection:
     def _principal_axes(self, table: Rows, limit: int, eps: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return axes and variances above the noise that rounding to `eps` leaves in `table`."""
         n_rows, width = table.shape
-        if limit == 0:
-            return np.zeros((0, width)), np.zeros(0)
+        exact = np.finfo(np.float64).eps
         sparse = issparse(table)
-        pca = PCA(limit, svd_solver="arpack" if sparse else "full", random_state=self.random_state)
-        with np.errstate(
-            invalid="ignore", divide="ignore"
-        ):  # PCA divides by the total variance, here maybe 0
-            pca.fit(table)
-        # The entries' rounding moves singular values by eps * max|x| * (sqrt n + sqrt D), the exact solver by
-        # its usual bound, and ARPACK, which works on the square of the matrix, by the root of the precision.
+        # ARPACK works on the square of the matrix, so that it has half of the digits.
+        digit = max(eps, np.sqrt(exact)) if sparse else eps
+        # Rounding every entry moves singular values by about this much.
+        noise = digit * abs(table).max() * (np.sqrt(n_rows) + np.sqrt(width))
+        spread = mean_variance_axis(table, axis=0)[1] if sparse else table.var(axis=0)
+        if np.sqrt(n_rows * spread.sum()) <= noise:
+            return np.zeros((0, width)), np.zeros(0)
+        pca = PCA(limit, svd_solver="arpack" if sparse else "full", random_state=self.random_state).fit(table)
         values = pca.singular_values_
-        solver = (
-            np.sqrt(np.finfo(np.float64).eps) if sparse else max(n_rows, width) * np.finfo(np.float64).eps
-        )
-        rounding = eps * abs(table).max() * (np.sqrt(n_rows) + np.sqrt(width))
-        kept = values > max(rounding, solver * values.max())
+        kept = values > max(noise, max(n_rows, width) * exact * values.max())
         return pca.components_[kept], pca.explained_variance_[kept]
 
 

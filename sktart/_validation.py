@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from numbers import Integral
+from numbers import Integral, Real
 from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.base import BaseEstimator
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from sktart._rows import holds_text
 
 FLOATS = [np.float64, np.float32]
 
@@ -25,6 +28,19 @@ def integer(low: int) -> Constraint:
     return Constraint(
         f"an integer of at least {low}",
         lambda value: isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= low,
+    )
+
+
+def positive_number() -> Constraint:
+    """Finite numbers above 0."""
+    return Constraint(
+        "a finite number above 0",
+        lambda value: (
+            isinstance(value, Real)
+            and not isinstance(value, bool)
+            and np.isfinite(float(value))
+            and float(value) > 0
+        ),
     )
 
 
@@ -85,3 +101,67 @@ def validate_numbers(estimator: BaseEstimator, X: Any, **rules: Any) -> Any:
         Passed on to ``sklearn.utils.validation.validate_data``.
     """
     return validate_data(estimator, X, copy=True, **rules)
+
+
+def validate_labelled(estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+    """Check labelled rows of a classifier, and leave out those of weight 0.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Gets ``n_features_in_`` and, from a frame, ``feature_names_in_``.
+    X : array-like of shape (n, D)
+    y : array-like of shape (n,)
+    sample_weight : array-like of shape (n,) or None
+
+    Returns
+    -------
+    X, y, weight : ndarrays of shapes (m, D), (m,) and (m,)
+        The m rows with a positive weight, as copies.
+
+    Raises
+    ------
+    ValueError
+        If X is not finite numbers, y is not class labels, or the weights are negative or all 0.
+    """
+    _refuse_text(estimator, X)
+    X, y = validate_data(estimator, X, y, copy=True, dtype=FLOATS)
+    check_classification_targets(y)
+    if sample_weight is None:
+        return X, y, np.ones(len(X))
+    weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    if weight.shape != (len(X),):
+        raise ValueError(f"sample_weight must have shape ({len(X)},), one number a row; got {weight.shape}")
+    if (weight < 0).any():
+        raise ValueError(
+            f"sample_weight must not be negative; row {int(np.argmax(weight < 0))} has {weight.min()}; "
+            "use 0 to leave a row out"
+        )
+    if not weight.any():
+        raise ValueError(
+            "sample_weight is 0 for all rows, so there is no context; give at least one row a weight"
+        )
+    used = weight > 0
+    return X[used], y[used], weight[used]
+
+
+def validate_queries(estimator: BaseEstimator, X: Any) -> Any:
+    """Check rows that a fitted classifier shall answer, and return them as float64.
+
+    Raises
+    ------
+    ValueError
+        If X is not finite numbers with as many features as in ``fit``.
+    """
+    _refuse_text(estimator, X)
+    return validate_numbers(estimator, X, reset=False, dtype=np.float64)
+
+
+def _refuse_text(estimator: BaseEstimator, X: Any) -> None:
+    """Say where text belongs before scikit-learn says that it is no number."""
+    if holds_text(X):
+        name = type(estimator).__name__
+        raise ValueError(
+            f"{name} takes numbers; got text; put an encoder before it: "
+            f"make_pipeline(TartTransformer('all-MiniLM-L6-v2'), {name}())"
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,6 +20,7 @@ from sktart.pretrain.batches import TaskStream
 from sktart.pretrain.net import PretrainNet
 from sktart.pretrain.recipe import Recipe
 from sktart.zoo.checkpoint import save_checkpoint
+from sktart.zoo.golden import golden_predictions
 
 STATE_FILE = "training_state.pt"
 
@@ -77,7 +77,7 @@ def save_state(path: Path, net: PretrainNet, progress: dict[str, Any]) -> None:
     }
     temporary = path.with_suffix(".tmp")
     torch.save(state, temporary)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def load_state(path: Path, net: PretrainNet) -> dict[str, Any] | None:
@@ -139,7 +139,10 @@ def pretrain(
     state_path = out / STATE_FILE
     keeper = Keeper(state_path, minutes, progress)
     # Groups of a step in parallel, one torch thread each, is 1.4 times as fast as two threads in each operation.
-    with torch_threads(1), ThreadPoolExecutor(min(recipe.groups, os.cpu_count() or 1), initializer=one_thread) as pool:
+    with (
+        torch_threads(1),
+        ThreadPoolExecutor(min(recipe.groups, os.cpu_count() or 1), initializer=one_thread) as pool,
+    ):
         net = PretrainNet(recipe, pool, device=resolve_device(device), callbacks=[("keeper", keeper)])
         net.initialize()
         before = load_state(state_path, net) or {"steps": 0}
@@ -149,44 +152,26 @@ def pretrain(
     reached = load_state(state_path, net)
     if reached is None:
         return False
-    save_checkpoint(out, net.module_.cpu(), recipe=_recipe_record(recipe, reached), metrics=_metrics(reached))
+    reasoner = net.module_.cpu().eval().requires_grad_(False)
+    metrics = {"training": training_record(reached), "golden": golden_predictions(reasoner)}
+    save_checkpoint(out, reasoner, recipe=recipe.to_dict(), metrics=metrics)
     finished = reached["steps"] == recipe.steps
     if finished:
         state_path.unlink()
     return finished
 
 
-def _recipe_record(recipe: Recipe, reached: dict[str, Any]) -> dict[str, Any]:
-    libraries = {name: version(name) for name in ("torch", "skorch", "numpy", "safetensors")}
-    return {**recipe.to_dict(), "steps_done": reached["steps"], "versions": {"sktart": __version__, **libraries}}
-
-
-def _metrics(reached: dict[str, Any]) -> dict[str, Any]:
+def training_record(reached: dict[str, Any]) -> dict[str, Any]:
+    """Return what ``metrics.json`` tells of the training."""
     return {
-        "training": {
-            "seconds": round(reached["seconds"]),
-            "loss_by_epoch": [round(loss, 4) for loss in reached["losses"]],
-        }
+        "steps": reached["steps"],
+        "seconds": round(reached["seconds"]),
+        "cores": os.cpu_count(),
+        "versions": {"sktart": __version__, **{name: version(name) for name in ("torch", "skorch", "numpy")}},
+        "loss_by_epoch": [round(loss, 4) for loss in reached["losses"]],
     }
 
 
 def one_thread() -> None:
     """Let the calling thread compute with one torch thread; the number is kept for each thread."""
     torch.set_num_threads(1)
-
-
-def read_progress(out: str | Path) -> str:
-    """Describe in one line how far the training in a folder is.
-
-    Examples
-    --------
-    >>> read_progress("no/such/folder")
-    'no training here'
-    """
-    state, done = Path(out) / STATE_FILE, Path(out) / "recipe.json"
-    if state.exists():
-        progress = torch.load(state, map_location="cpu", weights_only=True)["progress"]
-        return f"paused after {progress['steps']} steps"
-    if done.exists():
-        return f"finished after {json.loads(done.read_text())['steps_done']} steps"
-    return "no training here"

@@ -52,7 +52,9 @@ class PretrainNet(NeuralNet):
     def initialize_optimizer(self, triggered_directly: Any = None) -> PretrainNet:
         """Split the parameters: hidden matrices go to Muon, everything else to AdamW."""
         named = list(self.module_.named_parameters())
-        matrices = [p for name, p in named if name.startswith("blocks.") and name.endswith(".weight") and p.ndim == 2]
+        matrices = [
+            p for name, p in named if name.startswith("blocks.") and name.endswith(".weight") and p.ndim == 2
+        ]
         chosen = {id(p) for p in matrices}
         rest = [p for _, p in named if id(p) not in chosen]
         recipe = self.recipe
@@ -90,7 +92,10 @@ class PretrainNet(NeuralNet):
         device = torch.device(self.device)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
             logits = self.module_(
-                tasks.context_x.to(device), tasks.context_y.to(device), tasks.query_x.to(device), tasks.n_classes
+                tasks.context_x.to(device),
+                tasks.context_y.to(device),
+                tasks.query_x.to(device),
+                tasks.n_classes,
             )
         loss = self.criterion_(logits.float().flatten(0, 1), tasks.query_y.to(device).flatten())
         return loss.detach().cpu(), torch.autograd.grad(loss, list(self.module_.parameters()))

@@ -70,7 +70,9 @@ def sample_clusters(
     centres = centres * (log_uniform(generator, separation, n_tasks, 1) / typical)[:, :, None, None]
     y = _labels(generator, n_tasks, n_rows, n_classes, imbalance)
     cluster = torch.randint(n_clusters, y.shape, generator=generator)
-    chosen = centres.flatten(1, 2).gather(1, (y * n_clusters + cluster)[..., None].expand(-1, -1, mask.shape[1]))
+    chosen = centres.flatten(1, 2).gather(
+        1, (y * n_clusters + cluster)[..., None].expand(-1, -1, mask.shape[1])
+    )
     class_scale = (normal(generator, n_tasks, n_classes) * uniform(generator, unequal, n_tasks, 1)).exp()
     noise = normal(generator, n_tasks, n_rows, mask.shape[1]) * noise_scale[:, None]
     return chosen + noise * class_scale.gather(1, y)[..., None], y

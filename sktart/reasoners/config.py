@@ -47,9 +47,7 @@ class GramConfig:
             if not isinstance(value, int) or isinstance(value, bool) or value < 1:
                 raise CheckpointError(f"{field.name} must be a positive integer; got {value!r}")
         if self.width % self.n_heads:
-            raise CheckpointError(
-                f"width (={self.width}) must be divisible by n_heads (={self.n_heads})"
-            )
+            raise CheckpointError(f"width (={self.width}) must be divisible by n_heads (={self.n_heads})")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``config.json``."""
@@ -76,5 +74,7 @@ def config_from_dict(values: dict[str, Any]) -> GramConfig:
     expected = {field.name for field in fields(GramConfig)}
     if set(values) != expected:
         missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
-        raise CheckpointError(f"config.json does not describe a gram reasoner: missing {missing}, unknown {unknown}")
+        raise CheckpointError(
+            f"config.json does not describe a gram reasoner: missing {missing}, unknown {unknown}"
+        )
     return GramConfig(**values)

@@ -9,7 +9,9 @@ Shapes: B tasks, N context rows, M query rows, R rows of either kind, D features
 from __future__ import annotations
 
 import math
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -97,11 +99,21 @@ class GramBlock(nn.Module):
     def _attend(self, normed: Tensor, gram: Tensor, weight: Tensor, sizes: Tensor, layer: Layer) -> Tensor:
         sharpness = (sizes @ self.sharpness.T).exp()  # (B, H)
         bias = sharpness[:, :, None, None] * gram[:, None] + weight.log()[:, None, None, :]  # (B, H, R, N)
-        head_width = layer.keys.shape[-1]
-        content = (1 + sizes[:, 1:2] * self.content_scale) / math.sqrt(head_width)  # (B, H)
+        content = (1 + sizes[:, 1:2] * self.content_scale) / math.sqrt(layer.keys.shape[-1])  # (B, H)
         queries = self._heads(self.query(normed)) * content[:, None, :, None, None]
-        logits = queries @ layer.keys.transpose(-1, -2) + bias[:, None]  # (B, C, H, R, N)
-        attended = logits.softmax(dim=-1).to(layer.values.dtype) @ layer.values
+        if torch.is_grad_enabled():
+            logits = queries @ layer.keys.mT + bias[:, None]  # (B, C, H, R, N)
+            attended = logits.softmax(dim=-1).to(layer.values.dtype) @ layer.values
+        else:
+            # The fused kernel never holds the logits of all classes, but has no gradient for the bias.
+            n_classes = queries.shape[1]
+            attended = F.scaled_dot_product_attention(
+                queries.flatten(0, 1),
+                layer.keys.flatten(0, 1),
+                layer.values.flatten(0, 1),
+                attn_mask=bias if len(bias) == 1 else bias.repeat_interleave(n_classes, dim=0),
+                scale=1.0,
+            ).unflatten(0, (-1, n_classes))
         return attended.transpose(2, 3).flatten(3)
 
     def _heads(self, x: Tensor) -> Tensor:
@@ -143,7 +155,12 @@ class GramReasoner(nn.Module):
         self.read_out = nn.Linear(config.width, 1)
 
     def forward(
-        self, context_x: Tensor, context_y: Tensor, query_x: Tensor, n_classes: int, weight: Tensor | None = None
+        self,
+        context_x: Tensor,
+        context_y: Tensor,
+        query_x: Tensor,
+        n_classes: int,
+        weight: Tensor | None = None,
     ) -> Tensor:
         """Read a context and answer queries; see `read_context` and `answer`."""
         return self.answer(self.read_context(context_x, context_y, n_classes, weight), query_x)
@@ -172,26 +189,19 @@ class GramReasoner(nn.Module):
         one_hot = F.one_hot(context_y, n_classes).to(dtype).transpose(1, 2)  # (B, C, N)
         task_scalars = _task_scalars(x, one_hot, weight)
         h = self._tokens(x, 2 * one_hot - 1, torch.ones_like(one_hot), task_scalars)
-        layers = []
+        sizes = _sizes(task_scalars)
         rows = _row_chunks(h, x.shape[1], self.config.n_heads)
         # One chunk is the common case: its inner products are then the same tensor in every layer.
-        grams = [x @ x.transpose(1, 2)] if len(rows) == 1 else None
-        for block in self.blocks:
+        whole = x @ x.mT if len(rows) == 1 else None
+        layers = []
+        for block in cast("Iterable[GramBlock]", self.blocks):
             layer = block.read(h)
             layers.append(layer)
-            h = torch.cat(
-                [
-                    block(
-                        h[:, :, part],
-                        grams[0] if grams else x[:, part] @ x.transpose(1, 2),
-                        weight,
-                        _sizes(task_scalars),
-                        layer,
-                    )
-                    for part in rows
-                ],
-                dim=2,
-            )
+            chunks = [
+                block(h[:, :, part], x[:, part] @ x.mT if whole is None else whole, weight, sizes, layer)
+                for part in rows
+            ]
+            h = torch.cat(chunks, dim=2)
         return Context(mean, inverse_scale, x, weight, task_scalars, tuple(layers))
 
     def answer(self, context: Context, query_x: Tensor) -> Tensor:
@@ -199,7 +209,7 @@ class GramReasoner(nn.Module):
         query_x = (query_x - context.mean) * context.inverse_scale
         radius = query_x.norm(dim=-1, keepdim=True)
         x = (query_x * (MAX_QUERY_RADIUS / radius.clamp_min(MAX_QUERY_RADIUS))).to(context.x.dtype)
-        gram = x @ context.x.transpose(1, 2)
+        gram = x @ context.x.mT
         unknown = x.new_zeros(x.shape[0], context.task_scalars.shape[1], x.shape[1])
         h = self._tokens(x, unknown, unknown, context.task_scalars)
         for block, layer in zip(self.blocks, context.layers, strict=True):
@@ -241,7 +251,9 @@ def _task_scalars(x: Tensor, one_hot: Tensor, weight: Tensor) -> Tensor:
     share = count / total[:, None]
     relative = ((count + 1) / (total[:, None] / n_classes + 1)).log()
     sizes = torch.stack([torch.full_like(total, math.log(n_classes)), total.log(), effective.log()], dim=-1)
-    return torch.cat([torch.stack([share, relative], dim=-1), sizes[:, None].expand(-1, n_classes, -1)], dim=-1)
+    return torch.cat(
+        [torch.stack([share, relative], dim=-1), sizes[:, None].expand(-1, n_classes, -1)], dim=-1
+    )
 
 
 def _sizes(task_scalars: Tensor) -> Tensor:
@@ -254,5 +266,7 @@ def _sizes(task_scalars: Tensor) -> Tensor:
 def _row_chunks(h: Tensor, n_context: int, n_heads: int) -> list[slice]:
     """Slices of rows whose attention logits together stay below `MAX_ATTENTION_ELEMENTS`."""
     batch, n_classes, n_rows, _ = h.shape
-    step = max(1, MAX_ATTENTION_ELEMENTS // (batch * n_classes * n_heads * n_context))
+    # Without gradients no logits are kept for each class, only the bias that all classes share.
+    channels = n_classes if torch.is_grad_enabled() else 1
+    step = max(1, MAX_ATTENTION_ELEMENTS // (batch * channels * n_heads * n_context))
     return [slice(start, start + step) for start in range(0, n_rows, step)]

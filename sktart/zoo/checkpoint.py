@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import safetensors.torch
+import torch
 from safetensors import SafetensorError
 
 from sktart.exceptions import CheckpointError
@@ -38,7 +38,7 @@ def write_atomically(path: Path, content: bytes) -> None:
     """Write a file so that a kill at any moment leaves the former content or the new one."""
     temporary = path.with_name(path.name + ".tmp")
     temporary.write_bytes(content)
-    os.replace(temporary, path)
+    temporary.replace(path)
 
 
 def save_checkpoint(
@@ -59,6 +59,29 @@ def save_checkpoint(
     write_atomically(folder / WEIGHTS, safetensors.torch.save(state))
 
 
+def update_metrics(folder: str | Path, **metrics: Any) -> None:
+    """Add entries to ``metrics.json`` of a folder, and renew its model card.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder is no complete checkpoint.
+    """
+    folder = Path(folder)
+    try:
+        recipe, known = (
+            json.loads((folder / part).read_text(encoding="utf-8"))
+            for part in ("recipe.json", "metrics.json")
+        )
+    except OSError as error:
+        raise CheckpointError(
+            f"{folder} is no complete checkpoint folder: {error.filename} is missing"
+        ) from error
+    known |= metrics
+    write_atomically(folder / "metrics.json", _json(known).encode())
+    write_atomically(folder / "README.md", model_card(recipe, known).encode())
+
+
 def load_folder(folder: str | Path, name: str | None = None) -> Checkpoint:
     """Load a checkpoint folder strictly.
 
@@ -72,15 +95,21 @@ def load_folder(folder: str | Path, name: str | None = None) -> Checkpoint:
         raise CheckpointError(f"no checkpoint folder at {folder}; it must hold {WEIGHTS} and config.json")
     missing = [part for part in (WEIGHTS, "config.json") if not (folder / part).is_file()]
     if missing:
-        raise CheckpointError(f"{folder} is no complete checkpoint: {', '.join(missing)} missing; fetch it again")
+        raise CheckpointError(
+            f"{folder} is no complete checkpoint: {', '.join(missing)} missing; fetch it again"
+        )
     try:
         config = config_from_dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
         state = safetensors.torch.load((folder / WEIGHTS).read_bytes())
     except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(f"{folder} holds a damaged file ({error}); remove the folder and fetch it again") from error
-    reasoner = GramReasoner(config)
+        raise CheckpointError(
+            f"{folder} holds a damaged file ({error}); remove the folder and fetch it again"
+        ) from error
+    # On "meta" nothing is drawn, so that loading leaves torch's global generator alone.
+    with torch.device("meta"):
+        reasoner = GramReasoner(config)
     try:
-        reasoner.load_state_dict(state, strict=True)
+        reasoner.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
         raise CheckpointError(f"the weights in {folder} do not fit its config.json: {error}") from error
     return Checkpoint(name or str(folder), reasoner.eval().requires_grad_(False))
@@ -92,6 +121,7 @@ def _json(values: dict[str, Any]) -> str:
 
 def model_card(recipe: dict[str, Any], metrics: dict[str, Any]) -> str:
     """Compose README.md with the Hub's metadata on top."""
+    training = metrics["training"]
     families = sorted({component["family"] for component in recipe["prior"]})
     bayes = metrics.get("bayes", [])
     lines = [
@@ -104,13 +134,17 @@ def model_card(recipe: dict[str, Any], metrics: dict[str, Any]) -> str:
         "",
         "A reasoner for [sktart]: it reads labelled feature rows and classifies new ones in context, without training.",
         "",
-        f"- trained on synthetic tasks only ({', '.join(families)}), {recipe['steps_done']} steps, seed {recipe['seed']}",
+        f"- trained on synthetic tasks only ({', '.join(families)}), {training['steps']} steps, seed {recipe['seed']}",
         f"- contexts of {recipe['context_rows'][0]} to {recipe['context_rows'][1]} rows were seen in training",
-        f"- made by `sktart pretrain recipe.json` in {metrics['training']['seconds'] / 60:.0f} minutes",
+        f"- made by `sktart pretrain recipe.json` in {training['seconds'] / 60:.0f} minutes "
+        f"on {training['cores']} CPU cores",
         "",
     ]
     if bayes:
         lines += ["| rows | KL(Bayes, reasoner) | log-loss | Bayes log-loss |", "| --- | --- | --- | --- |"]
-        lines += [f"| {r['rows']} | {r['kl']:.4f} | {r['log_loss']:.4f} | {r['bayes_log_loss']:.4f} |" for r in bayes]
+        lines += [
+            f"| {r['rows']} | {r['kl']:.4f} | {r['log_loss']:.4f} | {r['bayes_log_loss']:.4f} |"
+            for r in bayes
+        ]
         lines.append("")
     return "\n".join(lines)

@@ -1,0 +1,33 @@
+"""What a prediction is worth: accuracy, log-loss, calibration error."""
+
+from __future__ import annotations
+
+import numpy as np
+
+FLOOR = 1e-7  # a probability below counts as this, so no row costs more than 16.1 nats
+
+
+def accuracy(y: np.ndarray, proba: np.ndarray) -> float:
+    """Share of rows whose most probable class is the true one."""
+    return float(np.mean(proba.argmax(axis=1) == y))
+
+
+def log_loss(y: np.ndarray, proba: np.ndarray) -> float:
+    """Mean of -log of the probability given to the true class, floored at `FLOOR`."""
+    return float(-np.log(np.clip(proba[np.arange(len(y)), y], FLOOR, 1)).mean())
+
+
+def calibration_error(y: np.ndarray, proba: np.ndarray, n_bins: int = 15) -> float:
+    """Weigh how far confidence in the most probable class is from accuracy, over bins of equal width.
+
+    This is the expected calibration error: the mean over rows of |accuracy - confidence| of the row's bin.
+    A confidence on an edge belongs to the bin below.
+    """
+    confidence = proba.max(axis=1)
+    right = proba.argmax(axis=1) == y
+    bins = np.ceil(confidence * n_bins).astype(int)
+    gap = np.bincount(bins, weights=right) - np.bincount(bins, weights=confidence)
+    return float(np.abs(gap).sum() / len(y))
+
+
+SCORES = {"accuracy": accuracy, "log_loss": log_loss, "ece": calibration_error}

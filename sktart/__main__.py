@@ -1,0 +1,96 @@
+"""The command line: ``sktart pretrain`` and ``sktart evaluate``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from sktart._version import __version__
+from sktart.exceptions import SktartError
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command and return its exit status; errors of sktart end in one line on stderr.
+
+    Examples
+    --------
+    >>> main(["pretrain", "no-such-recipe.json", "--out", "nowhere"])
+    1
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        return arguments.run(arguments)
+    except (SktartError, ValueError) as error:
+        print(f"sktart {arguments.command}: {error}", file=sys.stderr)
+        return 1
+
+
+def _pretrain(arguments: argparse.Namespace) -> int:
+    from sktart.pretrain.loop import pretrain
+    from sktart.pretrain.recipe import read_recipe
+
+    finished = pretrain(
+        read_recipe(arguments.recipe),
+        arguments.out,
+        minutes=arguments.minutes,
+        device=arguments.device,
+        progress=not arguments.quiet,
+    )
+    print(f"{'finished' if finished else 'paused, run the same command to go on'}: {arguments.out}")
+    return 0
+
+
+def _evaluate(arguments: argparse.Namespace) -> int:
+    from sktart.pretrain.evaluate import evaluate
+    from sktart.zoo import load_checkpoint
+    from sktart.zoo.checkpoint import update_metrics
+
+    reasoner = load_checkpoint(arguments.checkpoint).reasoner
+    rows = evaluate(reasoner, n_tasks=arguments.tasks, seed=arguments.seed)
+    print("rows  KL(Bayes|r)  log-loss: r  Bayes  LR-CV   accuracy: r  Bayes  LR-CV")
+    for row in rows:
+        print(
+            f"{row['rows']:4d}  {row['kl']:.4f}±{row['kl_error']:.4f}     {row['log_loss']:.4f} "
+            f"{row['bayes_log_loss']:.4f} {row['lr_log_loss']:.4f}       {row['accuracy']:.4f} "
+            f"{row['bayes_accuracy']:.4f} {row['lr_accuracy']:.4f}"
+        )
+    if arguments.json:
+        Path(arguments.json).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
+    if arguments.save:
+        update_metrics(arguments.checkpoint, bayes=rows)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="sktart", description=__doc__)
+    parser.add_argument("--version", action="version", version=__version__)
+    commands = parser.add_subparsers(dest="command", required=True)
+
+    train = commands.add_parser(
+        "pretrain", help="make a checkpoint from a recipe; the same command goes on after a stop"
+    )
+    train.add_argument("recipe", help="JSON file; the recipe.json of any checkpoint is one")
+    train.add_argument("--out", required=True, help="folder of the checkpoint")
+    train.add_argument("--minutes", type=float, help="stop after this time, to go on later")
+    train.add_argument("--device", default="auto", help="'auto' or a torch device")
+    train.add_argument("--quiet", action="store_true", help="no progress bar")
+    train.set_defaults(run=_pretrain)
+
+    test = commands.add_parser(
+        "evaluate", help="distance to the Bayes-optimal predictor on the paper's prior"
+    )
+    test.add_argument("checkpoint", help="name or folder")
+    test.add_argument("--tasks", type=int, default=128, help="tasks for each number of rows")
+    test.add_argument("--seed", type=int, default=0)
+    test.add_argument("--json", help="file to write the numbers to")
+    test.add_argument(
+        "--save", action="store_true", help="record the numbers in the folder's metrics.json and model card"
+    )
+    test.set_defaults(run=_evaluate)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""TartReasoner: the estimator."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+import numpy as np
+from scipy.special import log_softmax
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
+
+from sktart._runtime import resolve_device, resolve_dtype
+from sktart._validation import (
+    RANDOM_STATE,
+    TEXT,
+    Constraint,
+    check_fitted,
+    check_params,
+    integer,
+    optional,
+    positive_number,
+    validate_labelled,
+    validate_queries,
+)
+from sktart.zoo import load_checkpoint
+
+# Attention logits of one chunk of queries when `batch_size` is left to us: bounds memory for long contexts.
+MAX_CHUNK_ELEMENTS = 2**25
+DEFAULT_CHUNK = 256
+
+
+class TartReasoner(ClassifierMixin, BaseEstimator):
+    """Classifier that reads labelled rows as context and answers by one forward pass of a pretrained network.
+
+    `fit` trains nothing: it runs the labelled rows through the reasoner once and keeps what the answers need.
+    Predictions do not depend on the order of rows, on the other rows of a call, or on rotation, translation and
+    scale of all features together; a row with a sample weight of 2 counts exactly as the row twice.
+
+    Parameters
+    ----------
+    checkpoint : str, default="auto"
+        ``"auto"``, a name of :func:`sktart.list_checkpoints`, or the path of a checkpoint folder.
+    class_weight : dict, "balanced" or None, default=None
+        Factors of the classes' probabilities, as for a shift of the prior: p is replaced by p times weight, renormalised.
+    temperature : float, default=1.0
+        Divides the logits; above 1 is less sure.
+    batch_size : int, default=None
+        Query rows of one forward pass; memory grows with it. None takes 256, and fewer for long contexts.
+    device : str, default="auto"
+        ``"auto"`` or a torch device such as ``"cpu"`` or ``"cuda:1"``.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network.
+    random_state : int, RandomState instance or None, default=None
+        For reasoners that draw; those of the gram family do not, and give the same answer for any value.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        Labels seen in `fit` with a positive weight, sorted.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (D,)
+        Only when X had string column names.
+    checkpoint_ : str
+        Name of the checkpoint in use.
+
+    References
+    ----------
+    Bhatia, Narayan, De Sa, Ré. TART: A plug-and-play Transformer module for task-agnostic reasoning.
+    arXiv 2306.07536, 2023.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sktart import TartReasoner
+    >>> X, y = load_wine(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), TartReasoner()).fit(X[::3], y[::3])
+    >>> model.predict_proba(X[1::3]).shape
+    (60, 3)
+    """
+
+    _constraints: ClassVar[dict[str, Constraint]] = {
+        "checkpoint": TEXT,
+        "temperature": positive_number(),
+        "batch_size": optional(integer(1)),
+        "random_state": RANDOM_STATE,
+    }
+
+    def __init__(
+        self,
+        checkpoint: str = "auto",
+        *,
+        class_weight: Any = None,
+        temperature: float = 1.0,
+        batch_size: int | None = None,
+        device: str = "auto",
+        dtype: str = "float32",
+        random_state: Any = None,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.class_weight = class_weight
+        self.temperature = temperature
+        self.batch_size = batch_size
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TartReasoner:
+        """Keep labelled rows as context.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, D)
+            Finite numbers.
+        y : array-like of shape (N,)
+            Labels of any kind that sorts.
+        sample_weight : array-like of shape (N,), optional
+            Not negative, not all 0. A row of weight 0 is left out, one of weight 2 counts as two.
+
+        Returns
+        -------
+        TartReasoner
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y or the weights break their rule; the message names it.
+        CheckpointError
+            If the checkpoint is unknown or damaged.
+        """
+        import torch
+
+        from sktart._net import ContextNet
+
+        check_params(self, self._constraints)
+        device, dtype = resolve_device(self.device), resolve_dtype(self.dtype)
+        X, y, weight = validate_labelled(self, X, y, sample_weight)
+        self.classes_, codes = np.unique(y, return_inverse=True)
+        self._log_prior_shift = self._prior_shift(y, weight)
+        loaded = load_checkpoint(self.checkpoint, device=device, dtype=dtype)
+        self.checkpoint_ = loaded.name
+        x, codes, weight = _canonical_context(X, codes, weight)
+        with torch.inference_mode():
+            context = loaded.reasoner.read_context(
+                torch.from_numpy(x)[None].to(device),
+                torch.from_numpy(codes)[None].to(device),
+                len(self.classes_),
+                torch.from_numpy(weight)[None].to(device),
+            )
+        self._net = ContextNet(loaded.reasoner, context, self._chunk(len(x)), device)
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (M, D)
+
+        Returns
+        -------
+        ndarray of shape (M, C)
+            Columns in the order of `classes_`.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of the probabilities, shape (M, C)."""
+        check_fitted(self)
+        X = validate_queries(self, X)
+        logits = self._net.logits(X) / self.temperature + self._log_prior_shift
+        return log_softmax(logits, axis=1)
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable label of each row, shape (M,)."""
+        log_proba = self.predict_log_proba(X)
+        return self.classes_[log_proba.argmax(axis=1)]
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return log-probabilities (M, C), or with two classes the log-odds (M,) of the second."""
+        log_proba = self.predict_log_proba(X)
+        return log_proba[:, 1] - log_proba[:, 0] if len(self.classes_) == 2 else log_proba
+
+    def _prior_shift(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        shares = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=weight)
+        if not (np.isfinite(shares) & (shares > 0)).all():
+            raise ValueError(f"class_weight must be positive for each class; got {self.class_weight!r}")
+        return np.log(shares).astype(self.dtype)
+
+    def _chunk(self, n_context: int) -> int:
+        if self.batch_size is not None:
+            return int(self.batch_size)
+        fitting = MAX_CHUNK_ELEMENTS // (4 * n_context)
+        return int(np.clip(fitting, 1, DEFAULT_CHUNK))
+
+
+def _canonical_context(
+    X: np.ndarray, codes: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Merge equal labelled rows and sort by content, so that sums have one order and predictions the same bits.
+
+    Examples
+    --------
+    >>> x, codes, weight = _canonical_context(np.array([[2.0], [1.0], [2.0]]), np.array([0, 1, 0]), np.ones(3))
+    >>> sorted(zip(x.ravel().tolist(), codes.tolist(), weight.tolist()))
+    [(1.0, 1, 1.0), (2.0, 0, 2.0)]
+    """
+    rows = np.column_stack([X.astype(np.float64) + 0.0, codes])  # + 0.0 turns -0.0 into 0.0
+    keys = np.ascontiguousarray(rows).view(f"V{rows.shape[1] * rows.itemsize}").ravel()
+    order = sorted(range(len(keys)), key=lambda i: keys[i].tobytes())
+    is_new = np.ones(len(order), dtype=bool)
+    is_new[1:] = (rows[order][1:] != rows[order][:-1]).any(axis=1)
+    total = np.bincount(is_new.cumsum() - 1, weights=weight[order])
+    first = np.asarray(order)[is_new]
+    return rows[first, :-1], codes[first], total

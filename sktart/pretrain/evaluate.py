@@ -1,0 +1,128 @@
+"""How far a reasoner is from the Bayes-optimal predictor on the prior of the paper, next to logistic regression."""
+
+from __future__ import annotations
+
+import warnings
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from sklearn.model_selection import StratifiedKFold
+from torch import Tensor
+
+from sktart.pretrain.bayes import posterior_predictive
+from sktart.priors import Tasks, sample_tasks
+from sktart.reasoners.gram import GramReasoner
+
+PRIOR = ({"family": "logistic", "weight": 1.0, "n_classes": (2, 2)},)
+CLIP = 1e-7
+
+
+@dataclass(frozen=True)
+class BayesDistance:
+    """Means over tasks and queries at one number of context rows; log-losses and `kl` in nats.
+
+    `kl` is KL(Bayes || reasoner), `kl_error` its standard error over tasks, `lr_` is LogisticRegressionCV,
+    `mc_error` the largest Monte Carlo standard error of a Bayes probability.
+    """
+
+    rows: int
+    tasks: int
+    kl: float
+    kl_error: float
+    log_loss: float
+    bayes_log_loss: float
+    lr_log_loss: float
+    accuracy: float
+    bayes_accuracy: float
+    lr_accuracy: float
+    mc_error: float
+
+
+def bayes_distance(
+    reasoner: GramReasoner, *, rows: int, n_tasks: int = 128, n_queries: int = 64, seed: int = 0
+) -> BayesDistance:
+    """Compare a reasoner with the posterior predictive on tasks of the logistic prior.
+
+    Parameters
+    ----------
+    reasoner : GramReasoner
+    rows : int
+        Context rows N.
+    n_tasks, n_queries : int
+    seed : int
+        Of tasks and Markov chains.
+
+    Returns
+    -------
+    BayesDistance
+    """
+    generator = torch.Generator().manual_seed(seed)
+    tasks = sample_tasks(
+        generator,
+        PRIOR,
+        context_rows=(rows, rows),
+        query_rows=n_queries,
+        max_tasks=n_tasks,
+        max_tokens=n_tasks * 2 * (rows + n_queries),
+    )
+    bayes = posterior_predictive(tasks.context_x, tasks.context_y, tasks.query_x, generator=generator)
+    with torch.inference_mode():
+        logits = reasoner(tasks.context_x, tasks.context_y, tasks.query_x, 2)
+    answers = {
+        "": logits.double().softmax(-1)[..., 1],
+        "bayes_": bayes.probability,
+        "lr_": torch.stack([_logistic_regression(tasks, task) for task in range(n_tasks)]),
+    }
+    divergence = _kl(bayes.probability, answers[""]).mean(1)
+    scores: dict[str, float] = {}
+    for prefix, probability in answers.items():
+        scores[prefix + "log_loss"] = -_log_likelihood(probability, tasks.query_y).mean().item()
+        scores[prefix + "accuracy"] = ((probability > 0.5) == tasks.query_y).double().mean().item()
+    return BayesDistance(
+        rows=rows,
+        tasks=n_tasks,
+        kl=divergence.mean().item(),
+        kl_error=(divergence.std() / n_tasks**0.5).item(),
+        mc_error=bayes.standard_error.max().item(),
+        **scores,
+    )
+
+
+def evaluate(reasoner: GramReasoner, *, n_tasks: int = 128, seed: int = 0) -> list[dict[str, Any]]:
+    """Return :func:`bayes_distance` at 16, 64 and 256 rows, as ``metrics.json`` holds it."""
+    distances = (bayes_distance(reasoner, rows=rows, n_tasks=n_tasks, seed=seed) for rows in (16, 64, 256))
+    return [{key: round(value, 5) for key, value in asdict(distance).items()} for distance in distances]
+
+
+def _kl(p: Tensor, q: Tensor) -> Tensor:
+    p, q = p.clamp(CLIP, 1 - CLIP), q.clamp(CLIP, 1 - CLIP)
+    return p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
+
+
+def _log_likelihood(probability: Tensor, y: Tensor) -> Tensor:
+    return torch.where(y == 1, probability, 1 - probability).clamp_min(CLIP).log()
+
+
+def _logistic_regression(tasks: Tasks, task: int) -> Tensor:
+    """Answer by LogisticRegressionCV; by C = 1 where a label occurs once, by Laplace's rule where it is absent."""
+    x, y, query_x = (part[task].numpy() for part in (tasks.context_x, tasks.context_y, tasks.query_x))
+    rarest = np.bincount(y, minlength=2).min()
+    if rarest == 0:
+        return torch.full((len(query_x),), (y.sum() + 1) / (len(y) + 2), dtype=torch.float64)
+    model: Any = LogisticRegression(max_iter=1000)
+    if rarest > 1:
+        model = LogisticRegressionCV(
+            Cs=np.logspace(-3, 4, 8),
+            l1_ratios=(0.0,),
+            cv=StratifiedKFold(min(5, rarest)),
+            scoring="neg_log_loss",
+            max_iter=1000,
+            use_legacy_attributes=False,
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        return torch.from_numpy(model.fit(x, y).predict_proba(query_x)[:, 1]).double()

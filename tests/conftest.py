@@ -1,0 +1,49 @@
+"""Tests reach no network, and build their own tiny encoder."""
+
+import os
+
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+
+WORDS = ["good", "bad", "film", "plot", "the", "a", "very", "was", "not", "fine"]
+
+
+def build_sentence_transformer(folder, seed=0):
+    """Write a tiny random BERT with mean pooling to `folder`, as sentence-transformers does."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+    from sentence_transformers.sentence_transformer.modules import Pooling, Transformer
+    from transformers import BertConfig, BertModel, BertTokenizerFast
+
+    bert = folder / "bert"
+    bert.mkdir(parents=True)
+    vocabulary = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", *WORDS]
+    (bert / "vocab.txt").write_text("\n".join(vocabulary), encoding="utf-8")
+    config = BertConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=16,
+        max_position_embeddings=32,
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        BertModel(config).save_pretrained(bert)
+    BertTokenizerFast(str(bert / "vocab.txt")).save_pretrained(bert)
+    transformer = Transformer(str(bert), max_seq_length=16)
+    pooling = Pooling(transformer.get_embedding_dimension())
+    SentenceTransformer(modules=[transformer, pooling], device="cpu").save(str(folder / "model"))
+    return folder / "model"
+
+
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory):
+    """Return the folder of a tiny sentence-transformers model. Do not write to it."""
+    return build_sentence_transformer(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def texts():
+    return ["good film", "bad film", "a very good plot", "the plot was bad", "good film"]

@@ -1,0 +1,97 @@
+"""The examples run, and their texts are what they claim to be."""
+
+import re
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import sktart
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
+
+import docstrings
+
+NAMES = re.compile(r"numpy|scipy|sklearn|scikit.?learn|pandas|torch|\bnp\.|\bpd\.|>>>", re.IGNORECASE)
+
+needs_reasoner = pytest.mark.skipif(
+    not hasattr(sktart, "TartReasoner"), reason="the examples import sktart.TartReasoner"
+)
+
+
+def test_collect_gives_five_balanced_classes():
+    texts, labels = docstrings.collect(per_class=232)
+    names, counts = np.unique(labels, return_counts=True)
+    assert set(names) == set(docstrings.MODULES)
+    assert (counts == 232).all()
+    assert len(set(texts)) == len(texts)
+    assert all(len(text) <= 400 for text in texts)
+
+
+@pytest.mark.parametrize("library", docstrings.MODULES)
+def test_docstrings_do_not_name_their_library(library):
+    texts = docstrings.docstrings(library)
+    assert len(texts) >= 232
+    assert [text for text in texts if NAMES.search(text)] == []
+
+
+def test_collect_depends_on_the_seed_only():
+    first, again, other = (docstrings.collect(per_class=10, seed=seed)[0] for seed in (0, 0, 1))
+    assert first.tolist() == again.tolist()
+    assert set(first) != set(other)
+
+
+def test_collect_says_how_many_there_are():
+    with pytest.raises(ValueError, match="per_class must be at most"):
+        docstrings.collect(per_class=100_000)
+
+
+@pytest.mark.parametrize(
+    "given, expected",
+    [
+        ("Like `numpy.sum`, but *slower*. >>> import numpy as np", "Like , but *slower*."),
+        (".. versionadded:: 1.2\nA :class:`~torch.nn.Module` of PyTorch.", "A of ."),
+        ("An np.ndarray or pd.DataFrame, see scikit-learn", "An or , see"),
+        ("A snapshot, with gotchas.numpy_kwargs", "A snapshot, with"),
+    ],
+)
+def test_clean(given, expected):
+    assert docstrings.clean(given, 400) == expected
+
+
+@needs_reasoner
+def test_which_library_runs(tmp_path, capsys, model_folder):
+    import which_library
+
+    which_library.main(
+        [
+            "--sizes",
+            "5",
+            "8",
+            "--seeds",
+            "2",
+            "--test",
+            "5",
+            "--out",
+            str(tmp_path),
+            "--encoder",
+            str(model_folder),
+        ]
+    )
+    out, err = capsys.readouterr()
+    assert (tmp_path / "which_library.png").stat().st_size > 10_000
+    assert out.count("TartReasoner  ") == 2
+    assert "(it is " in out
+    assert err == ""
+
+
+@needs_reasoner
+def test_numbers_only_runs(capsys):
+    import numbers_only
+
+    numbers_only.main(["--tables", "iris", "--labels", "32", "--splits", "2", "--search", "wine"])
+    out, err = capsys.readouterr()
+    assert "24 candidates" in out
+    assert "best pipeline on new rows" in out
+    assert err == ""

@@ -1,0 +1,231 @@
+"""TartReasoner as a citizen of scikit-learn."""
+
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sktart import TartReasoner, TartTransformer
+from sktart.exceptions import CheckpointError
+
+
+@pytest.fixture(scope="module")
+def iris():
+    X, y = load_iris(return_X_y=True)
+    return X[::2], y[::2], X[1::2], y[1::2]
+
+
+@pytest.fixture(scope="module")
+def fitted(iris):
+    """Careful: do not fit this one again."""
+    return TartReasoner().fit(*iris[:2])
+
+
+def test_classifies_iris(fitted, iris):
+    assert fitted.score(*iris[2:]) > 0.93
+    assert fitted.checkpoint_ == "gram-base"
+
+
+def test_classifies_digits_with_few_labels():
+    X, y = load_digits(return_X_y=True)
+    assert TartReasoner().fit(X[:100], y[:100]).score(X[100:600], y[100:600]) > 0.8
+
+
+def test_probabilities_agree_with_each_other(fitted, iris):
+    X = iris[2]
+    proba = fitted.predict_proba(X)
+    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
+    np.testing.assert_allclose(np.log(proba), fitted.predict_log_proba(X), rtol=1e-4, atol=1e-6)
+    assert (fitted.classes_[proba.argmax(axis=1)] == fitted.predict(X)).all()
+
+
+def test_decision_function_of_two_classes_is_the_log_odds(iris):
+    X, y = iris[0], iris[1] > 0
+    model = TartReasoner().fit(X, y)
+    proba = model.predict_proba(iris[2])
+    np.testing.assert_allclose(model.decision_function(iris[2]), np.log(proba[:, 1] / proba[:, 0]), rtol=1e-3)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_row_gets_the_same_bits_alone_in_all_and_shuffled(iris, dtype):
+    X, y, queries, _ = iris
+    model = TartReasoner(dtype=dtype, batch_size=32).fit(X, y)
+    everything = model.predict_proba(queries)
+    alone = np.vstack([model.predict_proba(row[None]) for row in queries])
+    assert np.array_equal(alone, everything)
+    order = np.random.default_rng(0).permutation(len(queries))
+    assert np.array_equal(model.predict_proba(queries[order]), everything[order])
+
+
+def test_order_of_labelled_rows_changes_no_bit(iris):
+    X, y, queries, _ = iris
+    order = np.random.default_rng(0).permutation(len(X))
+    shuffled = TartReasoner().fit(X[order], y[order])
+    assert np.array_equal(shuffled.predict_proba(queries), TartReasoner().fit(X, y).predict_proba(queries))
+
+
+def test_weight_two_is_the_row_twice_to_the_bit(iris):
+    X, y, queries, _ = iris
+    weight = np.arange(len(X)) % 3
+    weighted = TartReasoner().fit(X, y, sample_weight=weight)
+    repeated = TartReasoner().fit(np.repeat(X, weight, axis=0), np.repeat(y, weight))
+    assert np.array_equal(weighted.predict_proba(queries), repeated.predict_proba(queries))
+
+
+def test_default_chunk_gives_the_same_bits_for_one_row():
+    X, y = load_breast_cancer(return_X_y=True)
+    model = TartReasoner().fit(X[:200], y[:200])
+    everything = model.predict_proba(X[200:])
+    for row in (0, 1, 63, 255, 256, 368):
+        assert np.array_equal(model.predict_proba(X[200 + row : 201 + row])[0], everything[row])
+
+
+@pytest.mark.parametrize("labels", [["no", "yes"], [5, -7], [True, False], [1.0, 2.0]], ids=str)
+def test_labels_of_any_kind(labels):
+    rng = np.random.default_rng(0)
+    codes = np.arange(20) % 2
+    X = rng.normal(size=(20, 3)) + 4 * codes[:, None]
+    y = np.asarray(labels)[codes]
+    model = TartReasoner().fit(X, y)
+    assert list(model.classes_) == sorted(labels)
+    assert (model.predict(X) == y).all()
+
+
+def test_one_class_is_certain():
+    model = TartReasoner().fit([[0.0], [1.0]], ["only", "only"])
+    assert model.predict([[5.0]]).tolist() == ["only"]
+    assert model.predict_proba([[5.0]]).tolist() == [[1.0]]
+
+
+def test_more_classes_than_in_pretraining():
+    rng = np.random.default_rng(0)
+    y = np.repeat(np.arange(30), 3)
+    X = rng.normal(size=(30, 40))[y] + 0.1 * rng.normal(size=(90, 40))
+    assert TartReasoner().fit(X, y).score(X, y) > 0.9
+
+
+def test_one_row_and_constant_features():
+    assert np.isfinite(TartReasoner().fit([[1.0, 2.0]], [3]).predict_proba([[0.0, 0.0]])).all()
+    constant = TartReasoner().fit(np.ones((6, 2)), [0, 0, 0, 0, 1, 1])
+    assert constant.predict([[1.0, 1.0]]) == [0]
+
+
+def test_class_weight_multiplies_the_odds(iris):
+    X, y, queries, _ = iris
+    plain = TartReasoner(dtype="float64").fit(X, y).predict_proba(queries)
+    shifted = TartReasoner(dtype="float64", class_weight={0: 1, 1: 1, 2: 3}).fit(X, y).predict_proba(queries)
+    expected = plain * [1, 1, 3]
+    np.testing.assert_allclose(shifted, expected / expected.sum(axis=1, keepdims=True), atol=1e-12)
+
+
+def test_temperature_divides_the_log_odds(iris):
+    X, y = iris[0], iris[1] > 0
+    warm = TartReasoner(temperature=2.0, dtype="float64").fit(X, y).decision_function(iris[2])
+    plain = TartReasoner(dtype="float64").fit(X, y).decision_function(iris[2])
+    np.testing.assert_allclose(2 * warm, plain, rtol=1e-9)
+
+
+def test_inputs_stay_as_they_were(iris):
+    arrays = [np.array(part) for part in (*iris[:3], np.ones(len(iris[0])))]
+    for array in arrays:
+        array.flags.writeable = False
+    X, y, queries, weight = arrays
+    before = [array.copy() for array in arrays]
+    TartReasoner().fit(X, y, sample_weight=weight).predict_proba(queries)
+    assert all(np.array_equal(a, b) for a, b in zip(arrays, before, strict=True))
+
+
+def test_pickle_and_clone(fitted, iris):
+    again = pickle.loads(pickle.dumps(fitted))
+    assert np.array_equal(again.predict_proba(iris[2]), fitted.predict_proba(iris[2]))
+    assert clone(fitted).get_params() == fitted.get_params()
+
+
+def test_works_in_pipeline_grid_and_parallel_cross_validation():
+    X, y = load_breast_cancer(return_X_y=True)
+    X, y = X[:200], y[:200]
+    pipeline = make_pipeline(StandardScaler(), TartTransformer(n_components=5), TartReasoner())
+    grid = GridSearchCV(pipeline, {"tarttransformer__n_components": [2, 8]}, cv=3, n_jobs=2).fit(X, y)
+    assert grid.best_score_ > 0.9
+    assert cross_val_score(pipeline, X, y, cv=3, scoring="roc_auc").mean() > 0.95
+    assert cross_val_predict(pipeline, X, y, cv=3, method="predict_proba").shape == (200, 2)
+
+
+def test_fit_and_predict_touch_no_global_state(iris):
+    np_state, torch_state, threads = np.random.get_state()[1], torch.get_rng_state(), torch.get_num_threads()  # noqa: NPY002
+    TartReasoner().fit(*iris[:2]).predict_proba(iris[2])
+    assert np.array_equal(np.random.get_state()[1], np_state)  # noqa: NPY002
+    assert torch.equal(torch.get_rng_state(), torch_state)
+    assert torch.get_num_threads() == threads
+
+
+def test_frame_gives_feature_names(iris):
+    pd = pytest.importorskip("pandas")
+    frame = pd.DataFrame(iris[0], columns=list("abcd"))
+    model = TartReasoner().fit(frame, iris[1])
+    assert model.feature_names_in_.tolist() == list("abcd")
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(frame.rename(columns={"a": "z"}))
+
+
+@pytest.mark.parametrize(
+    "bad, message",
+    [
+        ({"X": [[np.nan], [1.0]]}, "NaN"),
+        ({"X": [[np.inf], [1.0]]}, "infinity"),
+        ({"X": np.zeros((0, 2)), "y": []}, "0 sample"),
+        ({"X": ["some text", "more text"]}, "put an encoder before it.*TartTransformer"),
+        ({"X": [["some text"], ["more text"]]}, "put an encoder before it.*TartTransformer"),
+        ({"y": [0.5, 1.7]}, "Unknown label type"),
+        ({"sample_weight": [-1.0, 1.0]}, r"must not be negative; row 0 has -1.0"),
+        ({"sample_weight": [0.0, 0.0]}, "0 for all rows"),
+        ({"sample_weight": [1.0]}, r"shape \(2,\), one number a row; got \(1,\)"),
+    ],
+    ids=str,
+)
+def test_bad_input_to_fit_is_named(bad, message):
+    arguments = {"X": [[0.0], [1.0]], "y": [0, 1], **bad}
+    with pytest.raises(ValueError, match=message):
+        TartReasoner().fit(**arguments)
+
+
+@pytest.mark.parametrize(
+    "X, message",
+    [
+        ([[1.0, 2.0]], "2 features, but TartReasoner is expecting 4"),
+        (["text"], "TartTransformer"),
+        ([[np.nan] * 4], "NaN"),
+    ],
+    ids=str,
+)
+def test_bad_queries_are_named(fitted, X, message):
+    with pytest.raises(ValueError, match=message):
+        fitted.predict(X)
+
+
+@pytest.mark.parametrize(
+    "params, message",
+    [
+        ({"temperature": 0}, "temperature must be a finite number above 0; got 0"),
+        ({"batch_size": 0}, "batch_size must be None or an integer of at least 1; got 0"),
+        ({"dtype": "float16"}, "dtype must be one of"),
+        ({"device": "abacus"}, "device must be"),
+        ({"checkpoint": 3}, "checkpoint must be a string"),
+        ({"class_weight": {0: 1, 1: 0}}, "class_weight must be positive for each class"),
+    ],
+    ids=str,
+)
+def test_bad_parameters_are_named(params, message):
+    with pytest.raises(ValueError, match=message):
+        TartReasoner(**params).fit([[0.0], [1.0]], [0, 1])
+
+
+def test_unknown_checkpoint_offers_the_nearest_name():
+    with pytest.raises(CheckpointError, match="did you mean 'gram-base'"):
+        TartReasoner("gram-bas").fit([[0.0], [1.0]], [0, 1])

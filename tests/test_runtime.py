@@ -1,0 +1,55 @@
+import pytest
+import torch
+
+from sktart._runtime import import_optional, resolve_device, resolve_dtype, torch_threads
+from sktart.exceptions import MissingExtraError
+
+
+def test_import_optional_names_the_pip_line():
+    with pytest.raises(MissingExtraError, match=r"'no_such_module' is not installed.*'sktart\[minilm\]'"):
+        import_optional("no_such_module", "minilm")
+
+
+def test_missing_extra_is_an_import_error():
+    with pytest.raises(ImportError, match="not installed"):
+        import_optional("no_such_module", "minilm")
+
+
+def test_resolve_device_auto_is_a_present_device():
+    expected = "cuda" if torch.cuda.is_available() else "cpu"
+    assert resolve_device("auto") == torch.device(expected)
+
+
+@pytest.mark.parametrize("device", ["tpu9", "", "cuda:99"])
+def test_resolve_device_refuses(device):
+    with pytest.raises(ValueError, match=f"device must be 'auto' or a device .* got '{device}'"):
+        resolve_device(device)
+
+
+def test_resolve_dtype():
+    assert resolve_dtype("float32") is torch.float32
+    assert resolve_dtype("float64") is torch.float64
+
+
+def test_resolve_dtype_refuses():
+    with pytest.raises(ValueError, match=r"dtype must be one of \['float32', 'float64'\]; got 'float16'"):
+        resolve_dtype("float16")
+
+
+def test_torch_threads_restores_after_an_error():
+    before = torch.get_num_threads()
+
+    def fail():
+        with torch_threads(before + 1):
+            assert torch.get_num_threads() == before + 1
+            raise KeyError("inside")
+
+    with pytest.raises(KeyError, match="inside"):
+        fail()
+    assert torch.get_num_threads() == before
+
+
+def test_torch_threads_none_changes_nothing():
+    before = torch.get_num_threads()
+    with torch_threads(None):
+        assert torch.get_num_threads() == before
