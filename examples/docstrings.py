@@ -14,47 +14,19 @@ import numpy as np
 
 # Public modules only: a walk over whole packages would import their tests, and half of them would warn.
 MODULES = {
-    "numpy": ["", "fft", "lib.stride_tricks", "linalg", "ma", "polynomial.polynomial", "random", "testing"],
-    "scipy": [
-        *["cluster.hierarchy", "cluster.vq", "fft", "integrate", "interpolate", "io", "linalg", "ndimage"],
-        *["optimize", "signal", "sparse", "sparse.csgraph", "sparse.linalg", "spatial", "special", "stats"],
-    ],
-    "scikit-learn": [
-        *[
-            "cluster",
-            "compose",
-            "covariance",
-            "cross_decomposition",
-            "datasets",
-            "decomposition",
-            "dummy",
-            "ensemble",
-        ],
-        *[
-            "feature_extraction.text",
-            "feature_selection",
-            "gaussian_process",
-            "impute",
-            "inspection",
-            "isotonic",
-        ],
-        *[
-            "linear_model",
-            "manifold",
-            "metrics",
-            "metrics.pairwise",
-            "mixture",
-            "model_selection",
-            "multiclass",
-        ],
-        *["naive_bayes", "neighbors", "neural_network", "pipeline", "preprocessing", "svm", "tree", "utils"],
-    ],
-    "pandas": ["", "api.extensions", "api.indexers", "api.types", "errors", "tseries.offsets"],
-    "torch": [
-        *["", "autograd", "distributions", "fft", "linalg", "nn", "nn.functional", "nn.init", "nn.utils"],
-        *["optim", "optim.lr_scheduler", "sparse", "special", "utils.data"],
-    ],
+    "numpy": "fft lib.stride_tricks linalg ma polynomial.polynomial random testing",
+    "scipy": """cluster.hierarchy cluster.vq fft integrate interpolate io linalg ndimage optimize signal sparse
+        sparse.csgraph sparse.linalg spatial special stats""",
+    "scikit-learn": """cluster compose covariance cross_decomposition datasets decomposition dummy ensemble
+        feature_extraction.text feature_selection gaussian_process impute inspection isotonic linear_model manifold
+        metrics metrics.pairwise mixture model_selection multiclass naive_bayes neighbors neural_network pipeline
+        preprocessing svm tree utils""",
+    "pandas": "api.extensions api.indexers api.types errors tseries.offsets",
+    "torch": """autograd distributions fft linalg nn nn.functional nn.init nn.utils optim optim.lr_scheduler sparse
+        special utils.data""",
 }
+# Packages that show functions and classes at their top level as well.
+FLAT = ("numpy", "pandas", "torch")
 IMPORT_NAMES = {"scikit-learn": "sklearn"}
 PACKAGES = r"numpy|scipy|scikit[-_ ]?learn|sklearn|pandas|torch"
 # Whole dotted words that hold a package's name, and the usual short names. The look-behind keeps it linear.
@@ -95,8 +67,9 @@ def docstrings(library: str, min_length: int = 80, max_length: int = 400) -> tup
     texts: dict[str, None] = {}  # keeps the order, unlike a set
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # deprecated names announce themselves when they are looked at
-        for name in MODULES[library]:
-            for member in members(importlib.import_module(f"{package}.{name}".rstrip("."))):
+        names = [package] * (library in FLAT) + [f"{package}.{name}" for name in MODULES[library].split()]
+        for name in names:
+            for member in members(importlib.import_module(name)):
                 if not _defined_in(member, package):
                     continue
                 text = clean(inspect.getdoc(member) or "", max_length)

@@ -22,8 +22,8 @@ def main(argv: list[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         return arguments.run(arguments)
-    except (SktartError, ValueError) as error:
-        print(f"sktart {arguments.command}: {error}", file=sys.stderr)
+    except (SktartError, ValueError, OSError) as error:
+        print(f"sktart {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
 
 
@@ -47,7 +47,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     from sktart.zoo import load_checkpoint
     from sktart.zoo.checkpoint import update_metrics
 
-    reasoner = load_checkpoint(arguments.checkpoint).reasoner
+    # Only a folder can be written to; a path is never a name of the registry.
+    checkpoint = Path(arguments.checkpoint) if arguments.save else arguments.checkpoint
+    reasoner = load_checkpoint(checkpoint).reasoner
     rows = evaluate(reasoner, n_tasks=arguments.tasks, seed=arguments.seed)
     print("rows  KL(Bayes|r)  log-loss: r  Bayes  LR-CV   accuracy: r  Bayes  LR-CV")
     for row in rows:

@@ -5,6 +5,8 @@ import pickle
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
@@ -78,12 +80,16 @@ def test_weight_two_is_the_row_twice_to_the_bit(iris):
     assert np.array_equal(weighted.predict_proba(queries), repeated.predict_proba(queries))
 
 
-def test_default_chunk_gives_the_same_bits_for_one_row():
-    X, y = load_breast_cancer(return_X_y=True)
-    model = TartReasoner().fit(X[:200], y[:200])
-    everything = model.predict_proba(X[200:])
-    for row in (0, 1, 63, 255, 256, 368):
-        assert np.array_equal(model.predict_proba(X[200 + row : 201 + row])[0], everything[row])
+@settings(max_examples=15, deadline=None)
+@given(st.integers(0, 2**31), st.integers(2, 90), st.integers(1, 600), st.integers(2, 8), st.integers(2, 400))
+def test_default_chunk_gives_the_same_bits_at_any_place(seed, n, d, n_classes, m):
+    rng = np.random.default_rng(seed)
+    y = rng.integers(n_classes, size=n)
+    model = TartReasoner().fit(rng.normal(size=(n, d)) + rng.normal(size=(n_classes, d))[y], y)
+    queries, order = rng.normal(size=(m, d)), rng.permutation(m)
+    everything = model.predict_proba(queries)
+    assert np.array_equal(model.predict_proba(queries[order]), everything[order])
+    assert np.array_equal(model.predict_proba(queries[-1:]), everything[-1:])
 
 
 @pytest.mark.parametrize("labels", [["no", "yes"], [5, -7], [True, False], [1.0, 2.0]], ids=str)

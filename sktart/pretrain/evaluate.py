@@ -53,13 +53,21 @@ def bayes_distance(
     rows : int
         Context rows N.
     n_tasks, n_queries : int
+        At least 4 tasks.
     seed : int
         Of tasks and Markov chains.
 
     Returns
     -------
     BayesDistance
+
+    Raises
+    ------
+    ValueError
+        If there are fewer tasks.
     """
+    if n_tasks < 4:
+        raise ValueError(f"n_tasks must be at least 4, the fewest that are drawn at once; got {n_tasks}")
     generator = torch.Generator().manual_seed(seed)
     tasks = sample_tasks(
         generator,

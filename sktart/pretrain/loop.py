@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -86,11 +87,14 @@ def load_state(path: Path, net: PretrainNet) -> dict[str, Any] | None:
     Raises
     ------
     RecipeError
-        If the state was made by another recipe.
+        If the state was made by another recipe, or the file is damaged.
     """
     if not path.exists():
         return None
-    state = torch.load(path, map_location=net.device, weights_only=True)
+    try:
+        state = torch.load(path, map_location=net.device, weights_only=True)
+    except (RuntimeError, EOFError, UnpicklingError) as error:
+        raise RecipeError(f"{path} is damaged; remove it to begin anew ({error})") from error
     if state["recipe"] != net.recipe.fingerprint():
         raise RecipeError(
             f"{path} was made by another recipe than {net.recipe.name!r}; choose another --out, or remove that file"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
-from sktart.exceptions import RecipeError
+from sktart.exceptions import CheckpointError, RecipeError
 from sktart.priors import FAMILIES
 from sktart.reasoners.config import GramConfig, config_from_dict
 
 COMPONENT_KEYS = {"family", "weight", "n_classes", "label_noise", "unit_rows", "options"}
+MAX_SEED = 2**31 - 1  # a seed and the number of a group together make the 64-bit seed of a generator
 
 
 @dataclass(frozen=True)
@@ -70,13 +73,21 @@ class Recipe:
     def __post_init__(self) -> None:
         problems = []
         for key in ("query_rows", "steps", "steps_per_epoch", "groups", "max_tasks", "max_tokens"):
-            value = getattr(self, key)
-            if not isinstance(value, int) or value < 1:
-                problems.append(f"{key} must be a positive integer, got {value!r}")
+            if not _is_integer(getattr(self, key), 1):
+                problems.append(f"{key} must be a positive integer, got {getattr(self, key)!r}")
         if not problems and self.steps % self.steps_per_epoch:
             problems.append(f"steps_per_epoch (={self.steps_per_epoch}) must divide steps (={self.steps})")
-        if not 1 <= self.context_rows[0] <= self.context_rows[1]:
-            problems.append(f"context_rows must be two rising positive numbers, got {self.context_rows!r}")
+        for key, largest in (("seed", MAX_SEED), ("warmup_steps", None)):
+            if not _is_integer(getattr(self, key), 0, largest):
+                limit = f" up to {largest}" if largest else ""
+                problems.append(f"{key} must be an integer from 0{limit}, got {getattr(self, key)!r}")
+        for key in ("muon_learning_rate", "adamw_learning_rate", "weight_decay"):
+            if not _is_number(getattr(self, key)):
+                problems.append(f"{key} must be a finite number from 0, got {getattr(self, key)!r}")
+        if not isinstance(self.name, str):
+            problems.append(f"name must be a string, got {self.name!r}")
+        if not _are_bounds(self.context_rows, 1):
+            problems.append(f"context_rows must be two rising positive integers, got {self.context_rows!r}")
         if self.precision not in ("float32", "bfloat16"):
             problems.append(f"precision must be 'float32' or 'bfloat16', got {self.precision!r}")
         if not self.prior:
@@ -95,14 +106,44 @@ class Recipe:
         return hashlib.sha256(json.dumps(self.to_dict(), sort_keys=True).encode()).hexdigest()
 
 
-def _component_problems(component: Mapping[str, Any]) -> list[str]:
-    problems = []
-    if component.get("family") not in FAMILIES:
-        problems.append(f"unknown family {component.get('family')!r}, known are {sorted(FAMILIES)}")
+def _is_integer(value: Any, least: int, largest: int | None = None) -> bool:
+    is_integer = isinstance(value, int) and not isinstance(value, bool)
+    return is_integer and value >= least and (largest is None or value <= largest)
+
+
+def _is_number(value: Any, largest: float = math.inf) -> bool:
+    is_number = isinstance(value, int | float) and not isinstance(value, bool)
+    return is_number and 0 <= value <= largest and math.isfinite(value)
+
+
+def _are_bounds(value: Any, least: int) -> bool:
+    is_pair = isinstance(value, Sequence) and len(value) == 2
+    return is_pair and all(_is_integer(bound, least) for bound in value) and value[0] <= value[1]
+
+
+def _component_problems(component: Any) -> list[str]:
+    if not isinstance(component, Mapping):
+        return [f"a component of prior must be an object, got {component!r}"]
     if set(component) - COMPONENT_KEYS or not {"weight", "n_classes"} <= set(component):
-        problems.append(
+        return [
             f"a component has weight and n_classes, and may have {sorted(COMPONENT_KEYS)}, got {sorted(component)}"
-        )
+        ]
+    family = component.get("family")
+    if not isinstance(family, str) or family not in FAMILIES:
+        return [f"unknown family {family!r}, known are {sorted(FAMILIES)}"]
+    problems = []
+    n_classes, weight, options = component["n_classes"], component["weight"], component.get("options", {})
+    if not _is_number(weight) or weight == 0:
+        problems.append(f"weight of {family} must be a positive number, got {weight!r}")
+    if not _are_bounds(n_classes, 2) or (family == "logistic" and n_classes[1] > 2):
+        rule = "[2, 2]" if family == "logistic" else "two rising integers from 2"
+        problems.append(f"n_classes of {family} must be {rule}, got {n_classes!r}")
+    for key in ("label_noise", "unit_rows"):
+        if not _is_number(component.get(key, 0), 1):
+            problems.append(f"{key} of {family} must be a number from 0 to 1, got {component[key]!r}")
+    known = [p.name for p in signature(FAMILIES[family]).parameters.values() if p.kind is p.KEYWORD_ONLY]
+    if not isinstance(options, Mapping) or set(options) - set(known):
+        problems.append(f"options of {family} may have {known}, got {options!r}")
     return problems
 
 
@@ -118,14 +159,23 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
     if set(values) != expected:
         missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
         raise RecipeError(f"a recipe has the keys {sorted(expected)}: missing {missing}, unknown {unknown}")
-    return Recipe(
-        **{
-            **values,
-            "network": config_from_dict(values["network"]),
-            "prior": tuple(values["prior"]),
-            "context_rows": tuple(values["context_rows"]),
-        }
-    )
+    problems = [
+        f"{key} must be {kind}, got {values[key]!r}"
+        for key, type_, kind in (
+            ("network", Mapping, "an object"),
+            ("prior", list | tuple, "a list"),
+            ("context_rows", list | tuple, "a list"),
+        )
+        if not isinstance(values[key], type_)
+    ]
+    if problems:
+        raise RecipeError(f"recipe {values['name']!r}: " + "; ".join(problems))
+    try:
+        network = config_from_dict(values["network"])
+    except CheckpointError as error:
+        raise RecipeError(f"recipe {values['name']!r}: network: {error}") from error
+    prior, context_rows = tuple(values["prior"]), tuple(values["context_rows"])
+    return Recipe(**{**values, "network": network, "prior": prior, "context_rows": context_rows})
 
 
 def read_recipe(path: str | Path) -> Recipe:

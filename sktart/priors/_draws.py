@@ -28,7 +28,8 @@ def log_uniform(generator: Generator, bounds: Range, *shape: int) -> Tensor:
 
 def log_uniform_int(generator: Generator, bounds: tuple[int, int]) -> int:
     """Draw one integer between two bounds, both included, about uniformly in the logarithm."""
-    return int(log_uniform(generator, (bounds[0], bounds[1] + 1 - 1e-6), 1).item())
+    drawn = int(log_uniform(generator, (bounds[0], bounds[1] + 1 - 1e-6), 1).item())
+    return min(max(drawn, bounds[0]), bounds[1])  # exp(log(3)) is 2.9999998 in float32
 
 
 def normal(generator: Generator, *shape: int) -> Tensor:
@@ -39,7 +40,7 @@ def normal(generator: Generator, *shape: int) -> Tensor:
 def feature_mask(generator: Generator, n_tasks: int, bounds: tuple[int, int], *, logarithmic: bool) -> Tensor:
     """Draw how many features each task has; 1 for a feature that exists, 0 beyond: (B, D) with D the largest."""
     draw = log_uniform if logarithmic else uniform
-    counts = draw(generator, (bounds[0], bounds[1] + 1 - 1e-3), n_tasks).floor()
+    counts = draw(generator, (bounds[0], bounds[1] + 1 - 1e-3), n_tasks).floor().clamp(*bounds)
     return (torch.arange(int(counts.max())) < counts[:, None]).float()
 
 

@@ -41,7 +41,7 @@ class Context:
 
     mean: Tensor  # (B, 1, D), of the dtype of the features
     inverse_scale: Tensor  # (B, 1, 1)
-    x: Tensor  # (B, N, D), centred and scaled
+    x: Tensor  # (B, N, D), centred and scaled, D padded to a multiple of 16
     weight: Tensor  # (B, N)
     task_scalars: Tensor  # (B, C, 5): what is the same for all rows
     layers: tuple[Layer, ...]
@@ -184,7 +184,7 @@ class GramReasoner(nn.Module):
         if weight is None:
             weight = torch.ones_like(context_y, dtype=context_x.dtype)
         mean, inverse_scale = _centre_and_scale(context_x, weight)
-        x = ((context_x - mean) * inverse_scale).to(dtype)
+        x = _aligned(((context_x - mean) * inverse_scale).to(dtype))
         weight = weight.to(dtype)
         one_hot = F.one_hot(context_y, n_classes).to(dtype).transpose(1, 2)  # (B, C, N)
         task_scalars = _task_scalars(x, one_hot, weight)
@@ -208,7 +208,7 @@ class GramReasoner(nn.Module):
         """Return logits of shape (B, M, C) for queries of shape (B, M, D), each answered by itself."""
         query_x = (query_x - context.mean) * context.inverse_scale
         radius = query_x.norm(dim=-1, keepdim=True)
-        x = (query_x * (MAX_QUERY_RADIUS / radius.clamp_min(MAX_QUERY_RADIUS))).to(context.x.dtype)
+        x = _aligned((query_x * (MAX_QUERY_RADIUS / radius.clamp_min(MAX_QUERY_RADIUS))).to(context.x.dtype))
         gram = x @ context.x.mT
         unknown = x.new_zeros(x.shape[0], context.task_scalars.shape[1], x.shape[1])
         h = self._tokens(x, unknown, unknown, context.task_scalars)
@@ -236,6 +236,15 @@ def _centre_and_scale(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     radius = (share * (centred / largest).square()).sum(dim=(1, 2), keepdim=True).sqrt()
     rounding = 10 * torch.finfo(x.dtype).eps
     return mean, torch.where(radius > rounding, 1 / (radius.clamp_min(rounding) * largest), 0.0)
+
+
+def _aligned(x: Tensor) -> Tensor:
+    """Pad features with zeros to a multiple of 16.
+
+    Otherwise rows start at unequal offsets from a cache line, and a matrix product may sum the same row in another
+    order in another place: the answer would depend on where in its batch a query stands.
+    """
+    return F.pad(x, (0, -x.shape[-1] % 16))
 
 
 def _task_scalars(x: Tensor, one_hot: Tensor, weight: Tensor) -> Tensor:

@@ -77,6 +77,10 @@ def update_metrics(folder: str | Path, **metrics: Any) -> None:
         raise CheckpointError(
             f"{folder} is no complete checkpoint folder: {error.filename} is missing"
         ) from error
+    except ValueError as error:
+        raise CheckpointError(
+            f"{folder} holds a damaged file ({error}); remove the folder and fetch it again"
+        ) from error
     known |= metrics
     write_atomically(folder / "metrics.json", _json(known).encode())
     write_atomically(folder / "README.md", model_card(recipe, known).encode())
@@ -99,12 +103,15 @@ def load_folder(folder: str | Path, name: str | None = None) -> Checkpoint:
             f"{folder} is no complete checkpoint: {', '.join(missing)} missing; fetch it again"
         )
     try:
-        config = config_from_dict(json.loads((folder / "config.json").read_text(encoding="utf-8")))
+        values = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         state = safetensors.torch.load((folder / WEIGHTS).read_bytes())
     except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError) as error:
         raise CheckpointError(
             f"{folder} holds a damaged file ({error}); remove the folder and fetch it again"
         ) from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"config.json in {folder} must hold an object; it holds {values!r}")
+    config = config_from_dict(values)
     # On "meta" nothing is drawn, so that loading leaves torch's global generator alone.
     with torch.device("meta"):
         reasoner = GramReasoner(config)
@@ -112,7 +119,7 @@ def load_folder(folder: str | Path, name: str | None = None) -> Checkpoint:
         reasoner.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
         raise CheckpointError(f"the weights in {folder} do not fit its config.json: {error}") from error
-    return Checkpoint(name or str(folder), reasoner.eval().requires_grad_(False))
+    return Checkpoint(name or str(folder), reasoner.float().eval().requires_grad_(False))
 
 
 def _json(values: dict[str, Any]) -> str:

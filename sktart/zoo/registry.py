@@ -77,7 +77,7 @@ def load_checkpoint(
     ----------
     checkpoint : str or path
         ``"auto"`` (the embedded default), a name of :func:`list_checkpoints`, or a checkpoint folder. A name
-        of the registry wins over a folder of the same name; write ``./name`` for the folder.
+        of the registry wins over a folder of the same name; write ``./name`` or a path for the folder.
     device : str or torch.device
     dtype : torch.dtype, optional
         None is float32.
@@ -100,7 +100,7 @@ def load_checkpoint(
     """
     known = {info.name: info for info in list_checkpoints()}
     name = DEFAULT if checkpoint == "auto" else str(checkpoint)
-    info = known.get(name)
+    info = known.get(name) if isinstance(checkpoint, str) else None
     folder = PACKAGE / info.folder if info else Path(name)
     if info is None and not folder.is_dir():
         raise CheckpointError(_unknown(name, list(known)))
