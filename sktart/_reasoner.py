@@ -41,7 +41,7 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
     checkpoint : str, default="auto"
         ``"auto"``, a name of :func:`sktart.list_checkpoints`, or the path of a checkpoint folder.
     class_weight : dict, "balanced" or None, default=None
-        Factors of the classes' probabilities, as for a shift of the prior: p is replaced by p times weight, renormalised.
+        Factors of the probabilities of classes, as for a shift of the prior; the result sums to 1 again.
     temperature : float, default=1.0
         Divides the logits; above 1 is less sure.
     batch_size : int, default=None

@@ -150,15 +150,26 @@ def test_logistic_regression_answers_in_order_of_the_labels(labels):
     assert answer[0] < 0.5 < answer[1]
 
 
+@pytest.fixture(scope="module")
+def recorded():
+    """What the shipped checkpoint's `metrics.json` says, by number of rows."""
+    metrics = json.loads((PACKAGE / "default" / "metrics.json").read_text(encoding="utf-8"))
+    assert "bayes" in metrics, "run `sktart evaluate <folder> --save`, then copy the folder into the package"
+    return {row["rows"]: row for row in metrics["bayes"]}
+
+
+@pytest.mark.parametrize("rows", BARS)
+def test_recorded_distance_of_the_shipped_checkpoint_is_below_the_bar(recorded, rows):
+    assert recorded[rows]["tasks"] >= 128
+    assert recorded[rows]["kl"] < BARS[rows]
+    assert recorded[rows]["log_loss"] < recorded[rows]["lr_log_loss"]
+
+
 @pytest.mark.usefixtures("short_chains")
 @pytest.mark.parametrize("rows", BARS)
-def test_shipped_checkpoint_is_near_bayes(rows):
-    """Few tasks, so the bar is met up to two standard errors; `metrics.json` holds the exact evaluation."""
+def test_shipped_checkpoint_is_as_near_to_bayes_as_recorded(recorded, rows):
+    """On a few tasks of another seed: below the bar up to two standard errors, and the same number up to four."""
     distance = bayes_distance(load_checkpoint().reasoner, rows=rows, n_tasks=12, n_queries=32, seed=1)
     assert distance.kl - 2 * distance.kl_error < BARS[rows]
-    assert distance.log_loss < distance.lr_log_loss + 0.02
-    metrics = json.loads((PACKAGE / "default" / "metrics.json").read_text(encoding="utf-8"))
-    recorded = {row["rows"]: row for row in metrics.get("bayes", [])}
-    assert recorded[rows]["kl"] < BARS[rows]
     spread = math.hypot(distance.kl_error, recorded[rows]["kl_error"])
     assert distance.kl == pytest.approx(recorded[rows]["kl"], abs=4 * spread)

@@ -206,7 +206,7 @@ def test_linear_scale_is_the_spread_of_a_logit():
 
 
 def test_half_of_the_linear_tasks_have_an_intercept():
-    x, y = sample_linear(generator(), 800, 300, 2, n_features=(3, 3), scale=(30.0, 30.0), intercept=3.0)
+    _, y = sample_linear(generator(), 800, 300, 2, n_features=(3, 3), scale=(30.0, 30.0), intercept=3.0)
     unbalanced = ((y.float().mean(1) - 0.5).abs() > 0.12).float().mean().item()
     assert 0.3 < unbalanced < 0.5  # half have one, some of these a small one
 
@@ -293,6 +293,19 @@ def test_unequal_noise_differs_between_classes():
     ]
     difference = torch.tensor(spread).diff(dim=1).std().item()
     assert difference == pytest.approx(0.4 * 2**0.5, abs=0.12)
+
+
+def test_uneven_noise_differs_between_classes_in_each_feature():
+    options = {**SIMPLE_CLUSTERS, "uneven": (0.5, 0.5), "n_features": (50, 50), "separation": (0.4, 0.4)}
+    x, y = sample_clusters(generator(), 8, 2000, 2, **options)
+    ratios = torch.stack(
+        [
+            (task[labels == 0].std(0) / task[labels == 1].std(0)).log()
+            for task, labels in zip(x, y, strict=True)
+        ]
+    )
+    assert ratios.std().item() == pytest.approx(0.5 * 2**0.5, rel=0.15)
+    assert ratios.mean(1).abs().max() < 0.4  # no class is noisier as a whole
 
 
 def test_scatter_makes_several_clusters_of_a_class():

@@ -142,6 +142,8 @@ def test_a_value_that_breaks_its_rule_is_named(change, message):
         ({"n_classes": [4, 2]}, r"n_classes of linear .* got \[4, 2\]"),
         ({"n_classes": 2}, "n_classes of linear .* got 2"),
         ({"family": "logistic"}, r"n_classes of logistic must be \[2, 2\], got \[2, 3\]"),
+        ({"from_step": -1}, "from_step of linear must be an integer from 0, got -1"),
+        ({"from_step": "late"}, "from_step of linear must be an integer from 0, got 'late'"),
         ({"label_noise": 1.5}, "label_noise of linear must be a number from 0 to 1, got 1.5"),
         ({"unit_rows": "all"}, "unit_rows of linear must be a number from 0 to 1, got 'all'"),
         ({"options": {"spectra": [0, 1]}}, "options of linear may have .*'spectrum'.*, got .*'spectra'"),
@@ -160,6 +162,11 @@ def test_component_without_weight_is_named():
         RecipeError, match=r"a component has weight and n_classes.* got \['family', 'n_classes'\]"
     ):
         recipe_from_dict({**VALUES, "prior": [{"family": "linear", "n_classes": [2, 2]}]})
+
+
+def test_some_component_must_be_there_from_the_beginning():
+    with pytest.raises(RecipeError, match="prior must have a component without from_step, to begin with"):
+        recipe_from_dict({**VALUES, "prior": [{**COMPONENT, "from_step": 1}]})
 
 
 def test_all_problems_are_said_at_once():

@@ -103,6 +103,13 @@ def test_new_weights_in_a_folder_are_seen(folder):
     )
 
 
+def test_a_new_config_in_a_folder_is_seen(folder):
+    load_checkpoint(folder)
+    (folder / "config.json").write_text('{"family": "decoder"}', encoding="utf-8")
+    with pytest.raises(CheckpointError, match="unknown reasoner family 'decoder'"):
+        load_checkpoint(folder)
+
+
 def test_name_of_the_registry_wins_over_a_folder_and_a_path_does_not(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / DEFAULT).mkdir()
@@ -141,7 +148,7 @@ def test_flipped_bit_of_the_embedded_weights_is_found(package):
 
 def test_missing_embedded_weights_are_said_to_be(package):
     (package / "default" / "model.safetensors").unlink()
-    with pytest.raises(CheckpointError, match="sha256 no such file instead of .*; install sktart again"):
+    with pytest.raises(CheckpointError, match=r"sha256 no such file instead of .*; install sktart again"):
         load_checkpoint()
 
 

@@ -34,10 +34,11 @@ class TaskStream(Dataset):
     def __getitem__(self, step: int) -> list[Tasks]:
         recipe = self.recipe
         groups = range(step * recipe.groups, (step + 1) * recipe.groups)
+        components = [component for component in recipe.prior if component.get("from_step", 0) <= step]
         return [
             sample_tasks(
                 torch.Generator().manual_seed((recipe.seed << 32) + group),
-                recipe.prior,
+                components,
                 context_rows=recipe.context_rows,
                 query_rows=recipe.query_rows,
                 max_tasks=recipe.max_tasks,

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 import os
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
-from pickle import UnpicklingError
 from typing import Any
 
 import torch
@@ -20,7 +20,7 @@ from sktart.exceptions import RecipeError
 from sktart.pretrain.batches import TaskStream
 from sktart.pretrain.net import PretrainNet
 from sktart.pretrain.recipe import Recipe
-from sktart.zoo.checkpoint import save_checkpoint
+from sktart.zoo.checkpoint import WEIGHTS, save_checkpoint
 from sktart.zoo.golden import golden_predictions
 
 STATE_FILE = "training_state.pt"
@@ -29,19 +29,18 @@ STATE_FILE = "training_state.pt"
 class Keeper(Callback):
     """Saves the state after each epoch, moves the stream on, shows progress, and stops when the time is over."""
 
-    def __init__(self, path: Path, minutes: float | None, progress: bool) -> None:
+    def __init__(self, path: Path, reached: dict[str, Any], minutes: float | None, progress: bool) -> None:
         self.path = path
+        self.reached = reached
         self.minutes = minutes
         self.progress = progress
 
-    def on_train_begin(self, net: PretrainNet, X: TaskStream, y: Any = None, **kwargs: Any) -> None:
-        """Take up the saved state, if there is one."""
-        self.began_ = time.monotonic()
-        self.state_ = load_state(self.path, net) or {"steps": 0, "seconds": 0.0, "losses": []}
-        self.seconds_before_ = self.state_["seconds"]
-        X.start = self.state_["steps"]
+    def on_train_begin(self, net: PretrainNet, **kwargs: Any) -> None:
+        """Start the clock and the bar."""
+        self.began_ = time.monotonic() - self.reached["seconds"]
+        self.stop_ = None if self.minutes is None else time.monotonic() + 60 * self.minutes
         steps = net.recipe.steps
-        self.bar_ = tqdm(total=steps, initial=X.start, unit="step", disable=not self.progress)
+        self.bar_ = tqdm(total=steps, initial=self.reached["steps"], unit="step", disable=not self.progress)
 
     def on_batch_end(self, net: PretrainNet, **kwargs: Any) -> None:
         """Move the bar."""
@@ -52,13 +51,12 @@ class Keeper(Callback):
         batches = net.history[-1]["batches"]
         loss = sum(batch["train_loss"] for batch in batches) / len(batches)
         dataset_train.start += len(dataset_train)
-        elapsed = time.monotonic() - self.began_
-        self.state_["steps"] = dataset_train.start
-        self.state_["seconds"] = self.seconds_before_ + elapsed
-        self.state_["losses"].append(loss)
-        save_state(self.path, net, self.state_)
+        self.reached["steps"] = dataset_train.start
+        self.reached["seconds"] = time.monotonic() - self.began_
+        self.reached["losses"].append(loss)
+        save_state(self.path, net, self.reached)
         self.bar_.set_postfix(loss=f"{loss:.4f}")
-        if self.minutes is not None and elapsed > 60 * self.minutes:
+        if self.stop_ is not None and time.monotonic() > self.stop_:
             # The way in which skorch's own callbacks end a training.
             raise KeyboardInterrupt
 
@@ -93,7 +91,7 @@ def load_state(path: Path, net: PretrainNet) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(path, map_location=net.device, weights_only=True)
-    except (RuntimeError, EOFError, UnpicklingError) as error:
+    except Exception as error:  # torch.load has no error of its own: KeyError, EOFError, OSError, RuntimeError ...
         raise RecipeError(f"{path} is damaged; remove it to begin anew ({error})") from error
     if state["recipe"] != net.recipe.fingerprint():
         raise RecipeError(
@@ -131,7 +129,7 @@ def pretrain(
     Returns
     -------
     bool
-        Whether all steps of the recipe are done.
+        Whether all steps of the recipe are done. Of a folder that was finished before, nothing is done again.
 
     Raises
     ------
@@ -139,30 +137,40 @@ def pretrain(
         If `out` holds the state of another recipe.
     """
     out = Path(out)
-    out.mkdir(parents=True, exist_ok=True)
     state_path = out / STATE_FILE
-    keeper = Keeper(state_path, minutes, progress)
-    # Groups of a step in parallel, one torch thread each, is 1.4 times as fast as two threads in each operation.
-    with (
-        torch_threads(1),
-        ThreadPoolExecutor(min(recipe.groups, os.cpu_count() or 1), initializer=one_thread) as pool,
-    ):
-        net = PretrainNet(recipe, pool, device=resolve_device(device), callbacks=[("keeper", keeper)])
-        net.initialize()
-        before = load_state(state_path, net) or {"steps": 0}
-        epochs = (recipe.steps - before["steps"]) // recipe.steps_per_epoch
-        net.partial_fit(TaskStream(recipe), epochs=epochs)
-    # An interrupt between two saves leaves weights that no state belongs to: take the saved ones.
-    reached = load_state(state_path, net)
-    if reached is None:
+    if not state_path.exists() and _is_finished(out, recipe):
+        return True
+    out.mkdir(parents=True, exist_ok=True)
+    stream = TaskStream(recipe)
+    # Groups of a step in parallel, one torch thread each, beat two threads in each operation (docs/lab_notes.md).
+    workers = min(recipe.groups, os.cpu_count() or 1)
+    with torch_threads(1), ThreadPoolExecutor(workers, initializer=one_thread) as pool:
+        net = PretrainNet(recipe, pool, device=resolve_device(device)).initialize()
+        reached = load_state(state_path, net) or {"steps": 0, "seconds": 0.0, "losses": []}
+        stream.start = reached["steps"]
+        net.callbacks = [("keeper", Keeper(state_path, reached, minutes, progress))]
+        net.initialize_callbacks()
+        net.partial_fit(stream, epochs=(recipe.steps - reached["steps"]) // recipe.steps_per_epoch)
+    # An interrupt between two saves leaves weights and progress that no state belongs to: take the saved ones.
+    saved = load_state(state_path, net)
+    if saved is None:
         return False
     reasoner = net.module_.cpu().eval().requires_grad_(False)
-    metrics = {"training": training_record(reached), "golden": golden_predictions(reasoner)}
+    metrics = {"training": training_record(saved), "golden": golden_predictions(reasoner)}
     save_checkpoint(out, reasoner, recipe=recipe.to_dict(), metrics=metrics)
-    finished = reached["steps"] == recipe.steps
+    finished = saved["steps"] == recipe.steps
     if finished:
         state_path.unlink()
     return finished
+
+
+def _is_finished(out: Path, recipe: Recipe) -> bool:
+    """Tell whether a folder already holds what the recipe makes."""
+    parts = [out / name for name in (WEIGHTS, "recipe.json", "metrics.json")]
+    if not all(part.is_file() for part in parts):
+        return False
+    made, metrics = (json.loads(part.read_text(encoding="utf-8")) for part in parts[1:])
+    return made == json.loads(json.dumps(recipe.to_dict())) and metrics["training"]["steps"] == recipe.steps
 
 
 def training_record(reached: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from sktart.exceptions import CheckpointError, RecipeError
 from sktart.priors import FAMILIES
 from sktart.reasoners.config import GramConfig, config_from_dict
 
-COMPONENT_KEYS = {"family", "weight", "n_classes", "label_noise", "unit_rows", "options"}
+COMPONENT_KEYS = {"family", "weight", "n_classes", "from_step", "label_noise", "unit_rows", "options"}
 MAX_SEED = 2**31 - 1  # a seed and the number of a group together make the 64-bit seed of a generator
 
 
@@ -29,7 +29,7 @@ class Recipe:
     seed : int
     network : GramConfig
     prior : tuple of dict
-        Components of the mixture, see :func:`sktart.priors.sample_tasks`.
+        Components of the mixture, see :func:`sktart.priors.sample_tasks`; one with `from_step` joins at that step.
     context_rows : (int, int)
         Bounds of N, log-uniform.
     query_rows : int
@@ -94,6 +94,8 @@ class Recipe:
             problems.append("prior must have at least one component")
         for component in self.prior:
             problems += _component_problems(component)
+        if self.prior and not problems and all(part.get("from_step", 0) > 0 for part in self.prior):
+            problems.append("prior must have a component without from_step, to begin with")
         if problems:
             raise RecipeError(f"recipe {self.name!r}: " + "; ".join(problems))
 
@@ -138,6 +140,8 @@ def _component_problems(component: Any) -> list[str]:
     if not _are_bounds(n_classes, 2) or (family == "logistic" and n_classes[1] > 2):
         rule = "[2, 2]" if family == "logistic" else "two rising integers from 2"
         problems.append(f"n_classes of {family} must be {rule}, got {n_classes!r}")
+    if not _is_integer(component.get("from_step", 0), 0):
+        problems.append(f"from_step of {family} must be an integer from 0, got {component['from_step']!r}")
     for key in ("label_noise", "unit_rows"):
         if not _is_number(component.get(key, 0), 1):
             problems.append(f"{key} of {family} must be a number from 0 to 1, got {component[key]!r}")

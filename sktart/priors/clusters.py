@@ -31,6 +31,7 @@ def sample_clusters(
     clusters: tuple[int, int] = (1, 4),
     scatter: Range = (0.0, 1.5),
     unequal: Range = (0.0, 0.4),
+    uneven: Range | None = None,
     imbalance: Range = (0.0, 1.5),
 ) -> tuple[Tensor, Tensor]:
     """Draw rows of tasks with x = class mean + cluster mean + noise, noise_j ~ j^-a.
@@ -50,6 +51,8 @@ def sample_clusters(
         Bounds of the spread of clusters about their class mean, relative to the spread of class means.
     unequal : (float, float)
         Bounds of the standard deviation of the log scale of the noise between classes.
+    uneven : (float, float), optional
+        Bounds of the standard deviation of the log scale of the noise between classes in each feature alone.
     imbalance : (float, float)
         Bounds of the standard deviation of the log odds of classes; half of the tasks have equal classes.
 
@@ -75,6 +78,9 @@ def sample_clusters(
     )
     class_scale = (normal(generator, n_tasks, n_classes) * uniform(generator, unequal, n_tasks, 1)).exp()
     noise = normal(generator, n_tasks, n_rows, mask.shape[1]) * noise_scale[:, None]
+    if uneven is not None:
+        log_scale = normal(generator, n_tasks, n_classes, mask.shape[1]) * uniform(generator, uneven, n_tasks, 1, 1)
+        noise = noise * log_scale.exp().gather(1, y[..., None].expand_as(noise))
     return chosen + noise * class_scale.gather(1, y)[..., None], y
 
 

@@ -104,8 +104,7 @@ def load_checkpoint(
     folder = PACKAGE / info.folder if info else Path(name)
     if info is None and not folder.is_dir():
         raise CheckpointError(_unknown(name, list(known)))
-    weights = folder / "model.safetensors"
-    stamp = (weights.stat().st_mtime_ns, weights.stat().st_size) if weights.is_file() else None
+    stamp = tuple(_stamp(folder / part) for part in ("model.safetensors", "config.json"))
     return _load(folder, name, info.sha256 if info else None, stamp, str(device), dtype)
 
 
@@ -114,7 +113,7 @@ def _load(
     folder: Path,
     name: str,
     sha256: str | None,
-    stamp: tuple[int, int] | None,
+    stamp: tuple[tuple[int, int] | None, ...],
     device: str,
     dtype: torch.dtype | None,
 ) -> Checkpoint:
@@ -124,6 +123,11 @@ def _load(
         _verify(folder / "model.safetensors", sha256)
     loaded = load_folder(folder, name)
     return Checkpoint(name, copy.deepcopy(loaded.reasoner).to(device=device, dtype=dtype))
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    """Time and size of a file, by which a change is seen; None where there is none."""
+    return (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else None
 
 
 def _verify(path: Path, sha256: str) -> None:

@@ -1,0 +1,249 @@
+"""The rules of the house that a machine can check: import arrows, sizes, side effects, randomness."""
+
+import ast
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(importlib.util.find_spec("sktart").submodule_search_locations[0])
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+
+# A module imports from modules with a lower number only, or from its own package. The longest prefix counts.
+LEVELS = {
+    "sktart.exceptions": 0,
+    "sktart._version": 0,
+    "sktart._rows": 0,
+    "sktart._runtime": 1,
+    "sktart._validation": 2,
+    "sktart.encoders": 3,
+    "sktart._projection": 3,
+    "sktart._transformer": 4,
+    "sktart.reasoners.config": 1,
+    "sktart.reasoners.gram": 2,
+    "sktart.reasoners": 3,
+    "sktart.priors": 1,
+    "sktart.zoo": 4,
+    "sktart._net": 5,
+    "sktart._reasoner": 6,
+    "sktart.pretrain": 6,
+    "sktart.__main__": 7,
+    "sktart": 8,
+}
+FORBIDDEN = [
+    ("sktart.priors", ("sklearn", "skorch", "numpy", "sktart.reasoners", "sktart.zoo")),
+    ("sktart.reasoners", ("sklearn", "skorch", "numpy")),
+    ("sktart._projection", ("torch", "skorch")),
+    ("sktart.zoo", ("sklearn", "skorch", "sktart.pretrain", "sktart.priors")),
+    ("sktart._net", ("sktart.pretrain", "sktart.priors", "sklearn")),
+    ("sktart._reasoner", ("sktart.pretrain", "sktart.priors")),
+    ("sktart._transformer", ("sktart.pretrain", "sktart.priors", "sktart.reasoners", "sktart.zoo")),
+    ("sktart.encoders", ("sktart.reasoners", "sktart.zoo")),
+]
+
+
+def module_name(path):
+    parts = ["sktart", *path.relative_to(PACKAGE).with_suffix("").parts]
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def imports(path):
+    """Full names of all that a file imports, at any depth; for ``from a import b`` both a and a.b."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path} has a relative import"
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return found
+
+
+def is_in(name, package):
+    return name == package or name.startswith(package + ".")
+
+
+def home(name):
+    """Return the longest prefix of a name that has a level."""
+    homes = [package for package in LEVELS if is_in(name, package)]
+    return max(homes, key=len)
+
+
+def named(path):
+    return module_name(path)
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_imports_point_downwards(path):
+    own = module_name(path)
+    for name in imports(path):
+        # `from sktart import x` is the public door; nothing inside may come through it.
+        assert name != "sktart", f"{own} imports from the package itself"
+        if is_in(name, "sktart") and home(name) != home(own):
+            assert LEVELS[home(name)] < LEVELS[home(own)], f"{own} imports {name}"
+
+
+def test_each_module_has_a_level_of_its_own():
+    """A new module must be put into the table, not fall to the level of the whole package."""
+    assert [module_name(path) for path in SOURCES if home(module_name(path)) == "sktart"] == ["sktart"]
+
+
+@pytest.mark.parametrize("package, forbidden", FORBIDDEN)
+def test_packages_do_without(package, forbidden):
+    files = [path for path in SOURCES if is_in(module_name(path), package)]
+    assert files
+    for path in files:
+        bad = [name for name in imports(path) if any(is_in(name, other) for other in forbidden)]
+        assert not bad, f"{module_name(path)} imports {bad}"
+
+
+def test_only_validation_touches_the_checking_machinery_of_scikit_learn():
+    users = [
+        module_name(path)
+        for path in SOURCES
+        if any(is_in(name, "sklearn.utils.validation") for name in imports(path))
+    ]
+    assert users == ["sktart._validation"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_file_is_at_most_300_lines(path):
+    assert len(path.read_text(encoding="utf-8").splitlines()) <= 300
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_function_is_at_most_50_lines_below_its_docstring(path):
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef):
+            documented = ast.get_docstring(node) is not None
+            first = node.body[0].end_lineno if documented else node.lineno
+            assert node.end_lineno - first <= 50, f"{node.name} is too long"
+
+
+def calls(tree):
+    """Dotted names of all calls, with whether they stand in a ``with torch.random.fork_rng(...)``."""
+
+    def visit(node, forked):
+        if isinstance(node, ast.With):
+            forked = forked or any("fork_rng" in ast.unparse(item.context_expr) for item in node.items)
+        if isinstance(node, ast.Call):
+            yield ast.unparse(node.func), forked
+        for child in ast.iter_child_nodes(node):
+            yield from visit(child, forked)
+
+    return visit(tree, False)
+
+
+def global_draws(source):
+    """Calls that use or seed a global random generator."""
+    makers = {"np.random.RandomState", "np.random.default_rng", "np.random.Generator"}
+    draws = {
+        f"torch.{name}"
+        for name in ("rand", "randn", "randint", "randperm", "normal", "multinomial", "bernoulli")
+    }
+    tree = ast.parse(source)
+    found = [
+        name
+        for name, forked in calls(tree)
+        if (name.startswith(("np.random.", "numpy.random.")) and name not in makers)
+        or (name in ("torch.manual_seed", "torch.seed", "torch.cuda.manual_seed") and not forked)
+    ]
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in draws:
+            given = {keyword.arg for keyword in node.keywords}
+            # None is a ** of options that more than one draw shares.
+            found += [] if given & {"generator", None} else [ast.unparse(node.func)]
+        if isinstance(node, ast.Import):
+            found += [alias.name for alias in node.names if alias.name == "random"]
+    return found
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=named)
+def test_no_global_random_generator_is_used(path):
+    assert global_draws(path.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "source, found",
+    [
+        ("np.random.rand(3)", ["np.random.rand"]),
+        ("np.random.default_rng(0)", []),
+        ("torch.manual_seed(0)", ["torch.manual_seed"]),
+        ("with torch.random.fork_rng(devices=[]):\n    torch.manual_seed(0)", []),
+        ("torch.randn(3)", ["torch.randn"]),
+        ("torch.randn(3, generator=g)", []),
+        ("import random", ["random"]),
+    ],
+)
+def test_the_search_for_global_generators_finds_them(source, found):
+    assert global_draws(source) == found
+
+
+def run_python(code):
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+STATE = """
+import logging, os, random, sys, threading, warnings
+
+def state():
+    return [
+        dict(os.environ), list(warnings.filters), random.getstate(), list(sys.path),
+        logging.root.level, list(logging.root.handlers), sorted(logging.root.manager.loggerDict),
+        threading.active_count(),
+    ]
+"""
+
+
+def test_import_leaves_everything_alone():
+    printed = run_python(
+        STATE
+        + """
+before = state()
+import sktart
+assert state() == before
+heavy = {"torch", "sklearn", "transformers", "numpy", "scipy", "skorch", "sentence_transformers", "pandas"}
+print(sorted(heavy & set(sys.modules)))
+"""
+    )
+    assert printed == "[]\n"
+
+
+def test_using_the_estimator_leaves_everything_alone():
+    printed = run_python(
+        STATE
+        + """
+import numpy, torch, skorch, scipy.special, safetensors.torch, sklearn.utils.class_weight
+
+def draws():
+    return torch.get_rng_state().tolist(), numpy.random.get_state()[1].tolist(), torch.get_num_threads()
+
+before = state()[:3], draws()
+from sktart import TartReasoner
+TartReasoner().fit([[0.0], [1.0]], [0, 1]).predict([[0.5]])
+print(before == (state()[:3], draws()))
+"""
+    )
+    assert printed == "True\n"
+
+
+def test_import_is_quick():
+    code = "import time; began = time.perf_counter(); import sktart; print(time.perf_counter() - began)"
+    assert min(float(run_python(code)) for _ in range(3)) < 1
+
+
+def test_public_names_are_there_and_unknown_ones_are_named():
+    import sktart
+
+    assert {"TartReasoner", "TartTransformer", "list_checkpoints", "load_checkpoint", "__version__"} == set(
+        sktart.__all__
+    )
+    assert set(sktart.__all__) <= set(dir(sktart))
+    for name in sktart.__all__:
+        assert getattr(sktart, name) is not None
+    with pytest.raises(AttributeError, match="module 'sktart' has no attribute 'TartRegressor'; it has"):
+        sktart.TartRegressor  # noqa: B018
