@@ -91,7 +91,8 @@ def load_state(path: Path, net: PretrainNet) -> dict[str, Any] | None:
         return None
     try:
         state = torch.load(path, map_location=net.device, weights_only=True)
-    except Exception as error:  # torch.load has no error of its own: KeyError, EOFError, OSError, RuntimeError ...
+    # torch.load has no error of its own: it raises KeyError, EOFError, OSError, RuntimeError ...
+    except Exception as error:
         raise RecipeError(f"{path} is damaged; remove it to begin anew ({error})") from error
     if state["recipe"] != net.recipe.fingerprint():
         raise RecipeError(

@@ -79,7 +79,9 @@ def sample_clusters(
     class_scale = (normal(generator, n_tasks, n_classes) * uniform(generator, unequal, n_tasks, 1)).exp()
     noise = normal(generator, n_tasks, n_rows, mask.shape[1]) * noise_scale[:, None]
     if uneven is not None:
-        log_scale = normal(generator, n_tasks, n_classes, mask.shape[1]) * uniform(generator, uneven, n_tasks, 1, 1)
+        log_scale = normal(generator, n_tasks, n_classes, mask.shape[1]) * uniform(
+            generator, uneven, n_tasks, 1, 1
+        )
         noise = noise * log_scale.exp().gather(1, y[..., None].expand_as(noise))
     return chosen + noise * class_scale.gather(1, y)[..., None], y
 
