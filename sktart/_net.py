@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -54,11 +55,26 @@ class ContextNet(NeuralNet):
     batch_size : int
         Queries of one forward pass.
     device : torch.device
+    temperature : float
+        Divides the logits.
+    log_prior_shift : ndarray of shape (C,)
+        Is added to the logits after that.
     """
 
-    def __init__(self, reasoner: Any, context: Any, batch_size: int, device: Any) -> None:
+    def __init__(
+        self,
+        reasoner: Any,
+        context: Any,
+        *,
+        batch_size: int,
+        device: Any,
+        temperature: float,
+        log_prior_shift: Any,
+    ) -> None:
         self.reasoner = reasoner
         self.context = context
+        self.temperature = temperature
+        self.log_prior_shift = log_prior_shift
         super().__init__(
             ContextModule,
             criterion=nn.Identity,
@@ -67,7 +83,8 @@ class ContextNet(NeuralNet):
             iterator_valid=FixedChunks,
             batch_size=batch_size,
             train_split=None,
-            predict_nonlinearity=None,
+            # Applied to each chunk: numpy sums rows of a table in an order that depends on how many there are.
+            predict_nonlinearity=partial(log_probabilities, temperature, log_prior_shift),
             callbacks="disable",
             device=device,
             verbose=0,
@@ -78,6 +95,17 @@ class ContextNet(NeuralNet):
         """Make none: building one costs seconds at first use."""
         return self
 
-    def logits(self, rows: np.ndarray) -> np.ndarray:
-        """Return the logits (M, C) for query rows (M, D), in the dtype of the network."""
+    def log_proba(self, rows: np.ndarray) -> np.ndarray:
+        """Return log-probabilities (M, C) for query rows (M, D), in the dtype of the network."""
         return self.predict_proba(rows)[: len(rows)]
+
+
+def log_probabilities(temperature: float, log_prior_shift: np.ndarray, logits: Tensor) -> Tensor:
+    """Turn logits (M, C) into log-probabilities.
+
+    Examples
+    --------
+    >>> log_probabilities(2.0, np.zeros(2), torch.tensor([[4.0, 0.0]])).exp()
+    tensor([[0.8808, 0.1192]])
+    """
+    return (logits / temperature + torch.from_numpy(log_prior_shift).to(logits)).log_softmax(dim=-1)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 import numpy as np
-from scipy.special import log_softmax
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 
@@ -77,7 +76,7 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
     >>> X, y = load_wine(return_X_y=True)
     >>> model = make_pipeline(StandardScaler(), TartReasoner()).fit(X[::3], y[::3])
     >>> model.predict_proba(X[1::3]).shape
-    (60, 3)
+    (59, 3)
     """
 
     _constraints: ClassVar[dict[str, Constraint]] = {
@@ -137,7 +136,7 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         device, dtype = resolve_device(self.device), resolve_dtype(self.dtype)
         X, y, weight = validate_labelled(self, X, y, sample_weight)
         self.classes_, codes = np.unique(y, return_inverse=True)
-        self._log_prior_shift = self._prior_shift(y, weight)
+        prior_shift = self._prior_shift(y, weight)
         loaded = load_checkpoint(self.checkpoint, device=device, dtype=dtype)
         self.checkpoint_ = loaded.name
         x, codes, weight = _canonical_context(X, codes, weight)
@@ -148,7 +147,14 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
                 len(self.classes_),
                 torch.from_numpy(weight)[None].to(device),
             )
-        self._net = ContextNet(loaded.reasoner, context, self._chunk(len(x)), device)
+        self._net = ContextNet(
+            loaded.reasoner,
+            context,
+            batch_size=self._chunk(len(x)),
+            device=device,
+            temperature=self.temperature,
+            log_prior_shift=prior_shift,
+        )
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
@@ -168,9 +174,7 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of the probabilities, shape (M, C)."""
         check_fitted(self)
-        X = validate_queries(self, X)
-        logits = self._net.logits(X) / self.temperature + self._log_prior_shift
-        return log_softmax(logits, axis=1)
+        return self._net.log_proba(validate_queries(self, X))
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each row, shape (M,)."""
@@ -186,7 +190,7 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         shares = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=weight)
         if not (np.isfinite(shares) & (shares > 0)).all():
             raise ValueError(f"class_weight must be positive for each class; got {self.class_weight!r}")
-        return np.log(shares).astype(self.dtype)
+        return np.log(shares)
 
     def _chunk(self, n_context: int) -> int:
         if self.batch_size is not None:

@@ -139,7 +139,7 @@ def validate_labelled(estimator: BaseEstimator, X: Any, y: Any, sample_weight: A
         )
     if not weight.any():
         raise ValueError(
-            "sample_weight is 0 for all rows, so there is no context; give at least one row a weight"
+            "sample_weight must not be zero for all rows; give at least one row a positive weight"
         )
     used = weight > 0
     return X[used], y[used], weight[used]

@@ -80,8 +80,10 @@ def test_weight_two_is_the_row_twice_to_the_bit(iris):
     assert np.array_equal(weighted.predict_proba(queries), repeated.predict_proba(queries))
 
 
-@settings(max_examples=15, deadline=None)
-@given(st.integers(0, 2**31), st.integers(2, 90), st.integers(1, 600), st.integers(2, 8), st.integers(2, 400))
+@settings(max_examples=10, deadline=None)
+@given(
+    st.integers(0, 2**31), st.integers(20, 90), st.integers(1, 600), st.integers(2, 8), st.integers(2, 300)
+)
 def test_default_chunk_gives_the_same_bits_at_any_place(seed, n, d, n_classes, m):
     rng = np.random.default_rng(seed)
     y = rng.integers(n_classes, size=n)
@@ -190,7 +192,7 @@ def test_frame_gives_feature_names(iris):
         ({"X": [["some text"], ["more text"]]}, "put an encoder before it.*TartTransformer"),
         ({"y": [0.5, 1.7]}, "Unknown label type"),
         ({"sample_weight": [-1.0, 1.0]}, r"must not be negative; row 0 has -1.0"),
-        ({"sample_weight": [0.0, 0.0]}, "0 for all rows"),
+        ({"sample_weight": [0.0, 0.0]}, "must not be zero for all rows"),
         ({"sample_weight": [1.0]}, r"shape \(2,\), one number a row; got \(1,\)"),
     ],
     ids=str,
