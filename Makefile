@@ -20,8 +20,11 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-pretrain: $(READY)  ## rebuild the default checkpoint from its recipe; the same command goes on after a stop
-	$(BIN)/sktart pretrain zoo/any/any/gram-base/recipe.json --out runs/gram-base
+pretrain: $(READY)  ## rebuild the default checkpoint from its recipes; the same command goes on after a stop
+	$(BIN)/sktart pretrain zoo/any/any/gram-first/recipe.json --out runs/gram-first
+	sed 's|zoo/any/any/gram-first|runs/gram-first|' zoo/any/any/gram-base/recipe.json > runs/gram-base.json
+	$(BIN)/sktart pretrain runs/gram-base.json --out runs/gram-base
+	$(BIN)/sktart evaluate runs/gram-base --save
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

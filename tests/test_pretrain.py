@@ -314,6 +314,25 @@ def test_order_in_which_groups_are_done_changes_no_bit():
     assert all(torch.equal(a, b) for a, b in zip(parameters, reversed_parameters, strict=True))
 
 
+def test_training_starts_from_the_weights_of_a_checkpoint(whole, tmp_path):
+    recipe = replace(RECIPE, start=str(whole))
+    net = PretrainNet(recipe, ThreadPoolExecutor(1)).initialize()
+    started, expected = net.module_.state_dict(), load_folder(whole).reasoner.state_dict()
+    assert all(torch.equal(started[key], expected[key]) for key in expected)
+    run(tmp_path, recipe)
+    assert weights(tmp_path) != weights(whole)
+    assert (
+        golden_predictions(load_folder(whole).reasoner)
+        == json.loads((whole / "metrics.json").read_text())["golden"]
+    )
+
+
+def test_start_of_another_shape_is_refused(whole):
+    wider = replace(RECIPE, network=replace(RECIPE.network, width=16), start=str(whole))
+    with pytest.raises(RecipeError, match=r"start must have the recipe's network .*width=16"):
+        PretrainNet(wider, ThreadPoolExecutor(1)).initialize()
+
+
 def test_state_of_another_recipe_is_refused(tmp_path):
     run(tmp_path, minutes=0)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}

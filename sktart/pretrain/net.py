@@ -9,10 +9,12 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
+from sktart.exceptions import RecipeError
 from sktart.pretrain.batches import Epoch
 from sktart.pretrain.recipe import Recipe
 from sktart.priors import Tasks
 from sktart.reasoners.gram import GramReasoner
+from sktart.zoo import load_checkpoint
 
 MAX_GRADIENT_NORM = 1.0
 
@@ -43,10 +45,24 @@ class PretrainNet(NeuralNet):
         super().__init__(device=device, **kwargs)
 
     def initialize_module(self) -> PretrainNet:
-        """Build the network from the recipe's seed, and leave torch's global generator as it was."""
+        """Build the network from the recipe's seed or start, and leave torch's global generator as it was.
+
+        Raises
+        ------
+        RecipeError
+            If the checkpoint to start from has another shape.
+        """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
             super().initialize_module()
+        if self.recipe.start:
+            start = load_checkpoint(self.recipe.start).reasoner
+            if start.config != self.recipe.network:
+                raise RecipeError(
+                    f"start must have the recipe's network {self.recipe.network}; "
+                    f"{self.recipe.start!r} is {start.config}"
+                )
+            self.module_.load_state_dict(start.state_dict())
         return self
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> PretrainNet:

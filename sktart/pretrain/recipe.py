@@ -46,6 +46,8 @@ class Recipe:
     weight_decay : float
     precision : {"float32", "bfloat16"}
         Of matrix products; weights are float32.
+    start : str
+        Checkpoint to begin with, as :func:`sktart.load_checkpoint` takes it; empty for random weights.
 
     Raises
     ------
@@ -69,6 +71,7 @@ class Recipe:
     warmup_steps: int
     weight_decay: float
     precision: str
+    start: str = ""
 
     def __post_init__(self) -> None:
         problems = []
@@ -84,8 +87,9 @@ class Recipe:
         for key in ("muon_learning_rate", "adamw_learning_rate", "weight_decay"):
             if not _is_number(getattr(self, key)):
                 problems.append(f"{key} must be a finite number from 0, got {getattr(self, key)!r}")
-        if not isinstance(self.name, str):
-            problems.append(f"name must be a string, got {self.name!r}")
+        for key in ("name", "start"):
+            if not isinstance(getattr(self, key), str):
+                problems.append(f"{key} must be a string, got {getattr(self, key)!r}")
         if not _are_bounds(self.context_rows, 1):
             problems.append(f"context_rows must be two rising positive integers, got {self.context_rows!r}")
         if self.precision not in ("float32", "bfloat16"):
@@ -160,6 +164,7 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
         If a key is missing or unknown, or a value breaks its rule.
     """
     expected = {field.name for field in fields(Recipe)}
+    values = {"start": "", **values}
     if set(values) != expected:
         missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
         raise RecipeError(f"a recipe has the keys {sorted(expected)}: missing {missing}, unknown {unknown}")

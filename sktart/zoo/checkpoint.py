@@ -144,14 +144,17 @@ def model_card(recipe: dict[str, Any], metrics: dict[str, Any]) -> str:
         f"- trained on synthetic tasks only ({', '.join(families)}), {training['steps']} steps, seed {recipe['seed']}",
         f"- contexts of {recipe['context_rows'][0]} to {recipe['context_rows'][1]} rows were seen in training",
         f"- made by `sktart pretrain recipe.json` in {training['seconds'] / 60:.0f} minutes "
-        f"on {training['cores']} CPU cores",
+        f"on {training['cores']} CPU cores"
+        + (f", starting from {recipe['start']}" if recipe["start"] else ""),
         "",
     ]
     if bayes:
-        lines += ["| rows | KL(Bayes, reasoner) | log-loss | Bayes log-loss |", "| --- | --- | --- | --- |"]
+        lines.append("| rows | KL(Bayes, reasoner) | log-loss | of Bayes | of LogisticRegressionCV |")
+        lines.append("| --- | --- | --- | --- | --- |")
+        keys = ("kl", "log_loss", "bayes_log_loss", "lr_log_loss")
         lines += [
-            f"| {r['rows']} | {r['kl']:.4f} | {r['log_loss']:.4f} | {r['bayes_log_loss']:.4f} |"
-            for r in bayes
+            "| " + " | ".join([str(row["rows"]), *(f"{row[key]:.4f}" for key in keys)]) + " |"
+            for row in bayes
         ]
         lines.append("")
     return "\n".join(lines)
