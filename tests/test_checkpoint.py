@@ -20,7 +20,7 @@ RECIPE = {
     "context_rows": [4, 9],
 }
 METRICS = {"training": {"steps": 77, "seconds": 3 * 60, "cores": 4}}
-BAYES = [{"rows": 16, "kl": 0.01234, "log_loss": 0.5, "bayes_log_loss": 0.48766}]
+BAYES = [{"rows": 16, "kl": 0.01234, "log_loss": 0.5, "bayes_log_loss": 0.48766, "lr_log_loss": 0.65}]
 
 
 def tiny_reasoner(seed=0):
@@ -213,7 +213,7 @@ def test_metrics_are_added_to_file_and_card(folder):
     assert json.loads((folder / "metrics.json").read_text(encoding="utf-8")) == METRICS | {"bayes": BAYES}
     card = (folder / "README.md").read_text(encoding="utf-8")
     assert card == model_card(RECIPE, METRICS | {"bayes": BAYES})
-    assert "| 16 | 0.0123 | 0.5000 | 0.4877 |" in card
+    assert "| 16 | 0.0123 | 0.5000 | 0.4877 | 0.6500 |" in card
     after = contents(folder)
     assert all(after[name] == before[name] for name in ("model.safetensors", "config.json", "recipe.json"))
 
