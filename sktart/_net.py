@@ -78,8 +78,6 @@ class ContextNet(NeuralNet):
         super().__init__(
             ContextModule,
             criterion=nn.Identity,
-            module__reasoner=reasoner,
-            module__context=context,
             iterator_valid=FixedChunks,
             batch_size=batch_size,
             train_split=None,
@@ -90,6 +88,13 @@ class ContextNet(NeuralNet):
             verbose=0,
         )
         self.initialize()
+        # The module holds both now; a pickle would hold them twice, outside of what skorch moves between devices.
+        self.reasoner = self.context = None
+
+    def initialize_module(self) -> ContextNet:
+        """Put reasoner and context together."""
+        self.module_ = ContextModule(self.reasoner, self.context)
+        return self
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> ContextNet:
         """Make none: building one costs seconds at first use."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
@@ -10,14 +11,15 @@ from sklearn.utils.class_weight import compute_class_weight
 
 from sktart._runtime import resolve_device, resolve_dtype
 from sktart._validation import (
+    PATH,
     RANDOM_STATE,
     TEXT,
     Constraint,
     check_fitted,
     check_params,
     integer,
+    number,
     optional,
-    positive_number,
     validate_labelled,
     validate_queries,
 )
@@ -37,12 +39,12 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
 
     Parameters
     ----------
-    checkpoint : str, default="auto"
+    checkpoint : str or path, default="auto"
         ``"auto"``, a name of :func:`sktart.list_checkpoints`, or the path of a checkpoint folder.
     class_weight : dict, "balanced" or None, default=None
         Factors of the probabilities of classes, as for a shift of the prior; the result sums to 1 again.
     temperature : float, default=1.0
-        Divides the logits; above 1 is less sure.
+        Divides the logits, from 0.001 to 1000; above 1 is less sure. Like all parameters it counts at `fit`.
     batch_size : int, default=None
         Query rows of one forward pass; memory grows with it. None takes 256, and fewer for long contexts.
     device : str, default="auto"
@@ -80,15 +82,17 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
     """
 
     _constraints: ClassVar[dict[str, Constraint]] = {
-        "checkpoint": TEXT,
-        "temperature": positive_number(),
+        "checkpoint": PATH,
+        "temperature": number(1e-3, 1e3),
+        "device": TEXT,
+        "dtype": TEXT,
         "batch_size": optional(integer(1)),
         "random_state": RANDOM_STATE,
     }
 
     def __init__(
         self,
-        checkpoint: str = "auto",
+        checkpoint: str | PathLike[str] = "auto",
         *,
         class_weight: Any = None,
         temperature: float = 1.0,
@@ -115,7 +119,8 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         y : array-like of shape (N,)
             Labels of any kind that sorts.
         sample_weight : array-like of shape (N,), optional
-            Not negative, not all 0. A row of weight 0 is left out, one of weight 2 counts as two.
+            Counts of rows, with a sum between 1e-6 and 1e12: a row of weight 0 is left out, one of weight 2 counts as
+            two. Weights that sum to 1 therefore stand for one row, and give unsure answers.
 
         Returns
         -------
@@ -133,29 +138,34 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         from sktart._net import ContextNet
 
         check_params(self, self._constraints)
+        # A fit that fails must not leave the answers of a former one.
+        self.__dict__.pop("_net", None)
         device, dtype = resolve_device(self.device), resolve_dtype(self.dtype)
         X, y, weight = validate_labelled(self, X, y, sample_weight)
-        self.classes_, codes = np.unique(y, return_inverse=True)
-        prior_shift = self._prior_shift(y, weight)
+        classes, codes = np.unique(y, return_inverse=True)
+        prior_shift = self._prior_shift(classes, y, weight)
         loaded = load_checkpoint(self.checkpoint, device=device, dtype=dtype)
-        self.checkpoint_ = loaded.name
         x, codes, weight = _canonical_context(X, codes, weight)
         with torch.inference_mode():
             context = loaded.reasoner.read_context(
                 torch.from_numpy(x)[None].to(device),
                 torch.from_numpy(codes)[None].to(device),
-                len(self.classes_),
+                len(classes),
                 torch.from_numpy(weight)[None].to(device),
             )
+        self.classes_, self.checkpoint_ = classes, loaded.name
         self._net = ContextNet(
             loaded.reasoner,
             context,
-            batch_size=self._chunk(len(x)),
+            batch_size=self._chunk(len(x) * loaded.reasoner.config.n_heads),
             device=device,
             temperature=self.temperature,
             log_prior_shift=prior_shift,
         )
         return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_net" in vars(self)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
@@ -186,17 +196,16 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         log_proba = self.predict_log_proba(X)
         return log_proba[:, 1] - log_proba[:, 0] if len(self.classes_) == 2 else log_proba
 
-    def _prior_shift(self, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        shares = compute_class_weight(self.class_weight, classes=self.classes_, y=y, sample_weight=weight)
+    def _prior_shift(self, classes: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        shares = compute_class_weight(self.class_weight, classes=classes, y=y, sample_weight=weight)
         if not (np.isfinite(shares) & (shares > 0)).all():
             raise ValueError(f"class_weight must be positive for each class; got {self.class_weight!r}")
         return np.log(shares)
 
-    def _chunk(self, n_context: int) -> int:
+    def _chunk(self, logits_per_query: int) -> int:
         if self.batch_size is not None:
             return int(self.batch_size)
-        fitting = MAX_CHUNK_ELEMENTS // (4 * n_context)
-        return int(np.clip(fitting, 1, DEFAULT_CHUNK))
+        return int(np.clip(MAX_CHUNK_ELEMENTS // logits_per_query, 1, DEFAULT_CHUNK))
 
 
 def _canonical_context(
@@ -212,7 +221,7 @@ def _canonical_context(
     """
     rows = np.column_stack([X.astype(np.float64) + 0.0, codes])  # + 0.0 turns -0.0 into 0.0
     keys = np.ascontiguousarray(rows).view(f"V{rows.shape[1] * rows.itemsize}").ravel()
-    order = sorted(range(len(keys)), key=lambda i: keys[i].tobytes())
+    order = sorted(range(len(keys)), key=lambda i: (keys[i].tobytes(), weight[i]))
     is_new = np.ones(len(order), dtype=bool)
     is_new[1:] = (rows[order][1:] != rows[order][:-1]).any(axis=1)
     total = np.bincount(is_new.cumsum() - 1, weights=weight[order])

@@ -80,7 +80,8 @@ def _one_column(X: Any, reader: str) -> list[Any]:
             )
         return list(X)
     if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1 and not issparse(X)):
-        return np.asarray(X).ravel().tolist()
+        column = np.asarray(X).ravel()
+        return (np.char.decode(column, "utf-8") if column.dtype.kind == "S" else column).tolist()
     if holds_text(X):
         raise ValueError(
             f"{reader} reads one column of text; got X of shape {shape}: pass one column, "

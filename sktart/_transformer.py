@@ -179,20 +179,23 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _fit_encode(self, X: Any, y: Any) -> Any:
         """Fit everything, and return the encodings before projection."""
         check_params(self, _CONSTRAINTS)
-        for former in ("n_features_in_", "feature_names_in_"):
+        # A fit that fails must not leave a mixture with a former one.
+        for former in ("n_features_out_", "n_features_in_", "feature_names_in_"):
             self.__dict__.pop(former, None)
         self.encoder_ = resolve_encoder(self.encoder, batch_size=self.batch_size, device=self.device)
         self._reads_text = self.encoder_.reads == "text" or (self.encoder_.reads == "any" and holds_text(X))
         encodings = self.encoder_.fit_encode(self._read(X, reset=True), y)
         self._width = encodings.shape[1]
         self.projection_ = None
-        self.n_features_out_ = self._width
         if self.n_components is not None or self.whiten:
             self.projection_ = Projection(
                 self.n_components, whiten=self.whiten, random_state=self.random_state
             ).fit(encodings)
-            self.n_features_out_ = self.projection_.n_components_
+        self.n_features_out_ = self._width if self.projection_ is None else self.projection_.n_components_
         return encodings
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "n_features_out_" in vars(self)
 
     def _read(self, X: Any, *, reset: bool) -> Any:
         """Return texts as a list of str, numbers as an array of our own."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
+from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,16 +32,11 @@ def integer(low: int) -> Constraint:
     )
 
 
-def positive_number() -> Constraint:
-    """Finite numbers above 0."""
+def number(low: float, high: float) -> Constraint:
+    """Real numbers from `low` to `high`; True and False are none."""
     return Constraint(
-        "a finite number above 0",
-        lambda value: (
-            isinstance(value, Real)
-            and not isinstance(value, bool)
-            and np.isfinite(float(value))
-            and float(value) > 0
-        ),
+        f"a number from {low:g} to {high:g}",
+        lambda value: isinstance(value, Real) and not isinstance(value, bool) and low <= float(value) <= high,
     )
 
 
@@ -50,6 +46,7 @@ def optional(constraint: Constraint) -> Constraint:
 
 
 FLAG = Constraint("True or False", lambda value: isinstance(value, bool | np.bool_))
+PATH = Constraint("a string or a path", lambda value: isinstance(value, str | PathLike))
 TEXT = Constraint("a string", lambda value: isinstance(value, str))
 RANDOM_STATE = Constraint(
     "None, an integer of at least 0 or a numpy RandomState",
@@ -140,6 +137,10 @@ def validate_labelled(estimator: BaseEstimator, X: Any, y: Any, sample_weight: A
     if not weight.any():
         raise ValueError(
             "sample_weight must not be zero for all rows; give at least one row a positive weight"
+        )
+    if not 1e-6 <= weight.sum() <= 1e12:
+        raise ValueError(
+            f"sample_weight counts rows, so its sum must lie between 1e-6 and 1e12; got {weight.sum():.3g}; rescale it"
         )
     used = weight > 0
     return X[used], y[used], weight[used]

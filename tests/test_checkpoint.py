@@ -19,7 +19,7 @@ RECIPE = {
     "prior": [{"family": "mlp"}, {"family": "linear"}, {"family": "mlp"}],
     "context_rows": [4, 9],
 }
-METRICS = {"training": {"steps": 77, "seconds": 3 * 60, "cores": 4}}
+METRICS = {"training": {"steps": 77, "seconds": 3 * 60, "cores": 4, "device": "cuda"}}
 BAYES = [{"rows": 16, "kl": 0.01234, "log_loss": 0.5, "bayes_log_loss": 0.48766, "lr_log_loss": 0.65}]
 
 
@@ -203,7 +203,7 @@ def test_model_card_tells_what_it_is(folder):
     assert "# tiny" in card
     assert "synthetic tasks only (linear, mlp), 77 steps, seed 5" in card
     assert "contexts of 4 to 9 rows" in card
-    assert "`sktart pretrain recipe.json` in 3 minutes on 4 CPU cores" in card
+    assert "`sktart pretrain recipe.json` in 3 minutes on cuda (4 cores)" in card
     assert "KL" not in card
 
 

@@ -9,11 +9,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sktart import TartReasoner, TartTransformer
+from sktart._runtime import torch_threads
 from sktart.exceptions import CheckpointError
 
 
@@ -80,18 +82,36 @@ def test_weight_two_is_the_row_twice_to_the_bit(iris):
     assert np.array_equal(weighted.predict_proba(queries), repeated.predict_proba(queries))
 
 
-@settings(max_examples=10, deadline=None)
+@pytest.mark.parametrize("threads", [1, 2])
+@settings(max_examples=5, deadline=None)
 @given(
     st.integers(0, 2**31), st.integers(20, 90), st.integers(1, 600), st.integers(2, 8), st.integers(2, 300)
 )
-def test_default_chunk_gives_the_same_bits_at_any_place(seed, n, d, n_classes, m):
+def test_default_chunk_gives_the_same_bits_at_any_place(threads, seed, n, d, n_classes, m):
     rng = np.random.default_rng(seed)
     y = rng.integers(n_classes, size=n)
-    model = TartReasoner().fit(rng.normal(size=(n, d)) + rng.normal(size=(n_classes, d))[y], y)
-    queries, order = rng.normal(size=(m, d)), rng.permutation(m)
-    everything = model.predict_proba(queries)
-    assert np.array_equal(model.predict_proba(queries[order]), everything[order])
-    assert np.array_equal(model.predict_proba(queries[-1:]), everything[-1:])
+    with torch_threads(threads):
+        model = TartReasoner().fit(rng.normal(size=(n, d)) + rng.normal(size=(n_classes, d))[y], y)
+        queries, order = rng.normal(size=(m, d)), rng.permutation(m)
+        everything = model.predict_proba(queries)
+        assert np.array_equal(model.predict_proba(queries[order]), everything[order])
+        assert np.array_equal(model.predict_proba(queries[-1:]), everything[-1:])
+
+
+@pytest.mark.parametrize("n_classes", [2, 6])
+def test_laws_hold_at_the_size_of_sentence_embeddings(n_classes):
+    rng = np.random.default_rng(0)
+    y = np.arange(256) % n_classes
+    X, queries = (
+        rng.normal(size=(256, 384)) + rng.normal(size=(n_classes, 384))[y],
+        rng.normal(size=(40, 384)),
+    )
+    turn = np.linalg.qr(rng.normal(size=(384, 384)))[0]
+    plain = TartReasoner(dtype="float64").fit(X, y).predict_proba(queries)
+    model = TartReasoner(dtype="float64").fit(3 * X @ turn + 1, (y + 1) % n_classes)
+    np.testing.assert_allclose(
+        np.roll(model.predict_proba(3 * queries @ turn + 1), -1, axis=1), plain, atol=1e-9
+    )
 
 
 @pytest.mark.parametrize("labels", [["no", "yes"], [5, -7], [True, False], [1.0, 2.0]], ids=str)
@@ -149,6 +169,30 @@ def test_inputs_stay_as_they_were(iris):
     assert all(np.array_equal(a, b) for a, b in zip(arrays, before, strict=True))
 
 
+def test_failed_fit_leaves_no_answers_of_a_former_one(iris):
+    model = TartReasoner().fit(*iris[:2])
+    with pytest.raises(CheckpointError, match="neither a name"):
+        model.set_params(checkpoint="nope").fit(iris[0], iris[1].astype(str))
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        model.predict(iris[2])
+
+
+def test_far_queries_keep_their_direction(fitted):
+    direction = np.array([[1.0, -2.0, 3.0, 0.5]])
+    near, far = fitted.predict_proba(1e100 * direction), fitted.predict_proba(1e300 * direction)
+    np.testing.assert_allclose(far, near, atol=1e-6)
+
+
+def test_pickle_holds_the_weights_once(fitted):
+    weights = sum(p.numel() * p.element_size() for p in fitted._net.module_.reasoner.parameters())
+    context = sum(
+        p.numel() * p.element_size()
+        for layer in fitted._net.module_.context.layers
+        for p in vars(layer).values()
+    )
+    assert len(pickle.dumps(fitted)) < 1.2 * (weights + context)
+
+
 def test_pickle_and_clone(fitted, iris):
     again = pickle.loads(pickle.dumps(fitted))
     assert np.array_equal(again.predict_proba(iris[2]), fitted.predict_proba(iris[2]))
@@ -193,6 +237,8 @@ def test_frame_gives_feature_names(iris):
         ({"y": [0.5, 1.7]}, "Unknown label type"),
         ({"sample_weight": [-1.0, 1.0]}, r"must not be negative; row 0 has -1.0"),
         ({"sample_weight": [0.0, 0.0]}, "must not be zero for all rows"),
+        ({"sample_weight": [1e-9, 1e-9]}, "its sum must lie between 1e-6 and 1e12; got 2e-09"),
+        ({"sample_weight": [1e30, 1e30]}, "its sum must lie between"),
         ({"sample_weight": [1.0]}, r"shape \(2,\), one number a row; got \(1,\)"),
     ],
     ids=str,
@@ -220,11 +266,12 @@ def test_bad_queries_are_named(fitted, X, message):
 @pytest.mark.parametrize(
     "params, message",
     [
-        ({"temperature": 0}, "temperature must be a finite number above 0; got 0"),
+        ({"temperature": 0}, "temperature must be a number from 0.001 to 1000; got 0"),
         ({"batch_size": 0}, "batch_size must be None or an integer of at least 1; got 0"),
         ({"dtype": "float16"}, "dtype must be one of"),
+        ({"dtype": ["float32"]}, "dtype must be a string"),
         ({"device": "abacus"}, "device must be"),
-        ({"checkpoint": 3}, "checkpoint must be a string"),
+        ({"checkpoint": 3}, "checkpoint must be a string or a path"),
         ({"class_weight": {0: 1, 1: 0}}, "class_weight must be positive for each class"),
     ],
     ids=str,

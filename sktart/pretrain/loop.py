@@ -157,7 +157,7 @@ def pretrain(
     if saved is None:
         return False
     reasoner = net.module_.cpu().eval().requires_grad_(False)
-    metrics = {"training": training_record(saved), "golden": golden_predictions(reasoner)}
+    metrics = {"training": training_record(saved, str(net.device)), "golden": golden_predictions(reasoner)}
     save_checkpoint(out, reasoner, recipe=recipe.to_dict(), metrics=metrics)
     finished = saved["steps"] == recipe.steps
     if finished:
@@ -174,12 +174,13 @@ def _is_finished(out: Path, recipe: Recipe) -> bool:
     return made == json.loads(json.dumps(recipe.to_dict())) and metrics["training"]["steps"] == recipe.steps
 
 
-def training_record(reached: dict[str, Any]) -> dict[str, Any]:
+def training_record(reached: dict[str, Any], device: str) -> dict[str, Any]:
     """Return what ``metrics.json`` tells of the training."""
     return {
         "steps": reached["steps"],
         "seconds": round(reached["seconds"]),
         "cores": os.cpu_count(),
+        "device": device,
         "versions": {"sktart": __version__, **{name: version(name) for name in ("torch", "skorch", "numpy")}},
         "loss_by_epoch": [round(loss, 4) for loss in reached["losses"]],
     }

@@ -206,9 +206,15 @@ class GramReasoner(nn.Module):
 
     def answer(self, context: Context, query_x: Tensor) -> Tensor:
         """Return logits of shape (B, M, C) for queries of shape (B, M, D), each answered by itself."""
-        query_x = (query_x - context.mean) * context.inverse_scale
-        radius = query_x.norm(dim=-1, keepdim=True)
-        x = _aligned((query_x * (MAX_QUERY_RADIUS / radius.clamp_min(MAX_QUERY_RADIUS))).to(context.x.dtype))
+        limit = torch.finfo(query_x.dtype).max
+        query_x = ((query_x - context.mean) * context.inverse_scale).clamp(-limit, limit)
+        # Taken apart into size and direction, as the square of a far query is not a number any more.
+        size = query_x.abs().amax(dim=-1, keepdim=True).clamp_min(1.0)
+        direction = query_x / size
+        nearest = MAX_QUERY_RADIUS / direction.norm(dim=-1, keepdim=True).clamp_min(
+            torch.finfo(query_x.dtype).tiny
+        )
+        x = _aligned((direction * torch.minimum(size, nearest)).to(context.x.dtype))
         gram = x @ context.x.mT
         unknown = x.new_zeros(x.shape[0], context.task_scalars.shape[1], x.shape[1])
         h = self._tokens(x, unknown, unknown, context.task_scalars)
@@ -275,7 +281,7 @@ def _sizes(task_scalars: Tensor) -> Tensor:
 def _row_chunks(h: Tensor, n_context: int, n_heads: int) -> list[slice]:
     """Slices of rows whose attention logits together stay below `MAX_ATTENTION_ELEMENTS`."""
     batch, n_classes, n_rows, _ = h.shape
-    # Without gradients no logits are kept for each class, only the bias that all classes share.
-    channels = n_classes if torch.is_grad_enabled() else 1
+    # The fused kernel of a single task keeps no logits for each class, only the bias that all classes share.
+    channels = n_classes if torch.is_grad_enabled() or batch > 1 else 1
     step = max(1, MAX_ATTENTION_ELEMENTS // (batch * channels * n_heads * n_context))
     return [slice(start, start + step) for start in range(0, n_rows, step)]

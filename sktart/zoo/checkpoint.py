@@ -144,7 +144,7 @@ def model_card(recipe: dict[str, Any], metrics: dict[str, Any]) -> str:
         f"- trained on synthetic tasks only ({', '.join(families)}), {training['steps']} steps, seed {recipe['seed']}",
         f"- contexts of {recipe['context_rows'][0]} to {recipe['context_rows'][1]} rows were seen in training",
         f"- made by `sktart pretrain recipe.json` in {training['seconds'] / 60:.0f} minutes "
-        f"on {training['cores']} CPU cores"
+        f"on {training['device']} ({training['cores']} cores)"
         + (f", starting from {recipe['start']}" if recipe.get("start") else ""),
         "",
     ]

@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib.resources import files
+from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -69,7 +70,10 @@ def list_checkpoints() -> list[CheckpointInfo]:
 
 
 def load_checkpoint(
-    checkpoint: str | Path = "auto", *, device: str | torch.device = "cpu", dtype: torch.dtype | None = None
+    checkpoint: str | PathLike[str] = "auto",
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
 ) -> Checkpoint:
     """Load a reasoner; loading the same once more in a process costs nothing.
 
