@@ -74,7 +74,8 @@ class GramBlock(nn.Module):
     def read(self, h: Tensor) -> Layer:
         """Turn context tokens (B, C, N, W) into what rows of this layer look at."""
         keys, values, messages = self.key_value_message(self.norm(h)).chunk(3, dim=-1)
-        return Layer(self._heads(keys), self._heads(values), messages)
+        # Views would each carry the storage of all three into a pickle.
+        return Layer(self._heads(keys).contiguous(), self._heads(values).contiguous(), messages.contiguous())
 
     def forward(self, h: Tensor, gram: Tensor, weight: Tensor, sizes: Tensor, layer: Layer) -> Tensor:
         """Update tokens.
