@@ -14,6 +14,7 @@ from scipy.sparse import csr_matrix
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.decomposition import PCA
+from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -385,3 +386,18 @@ def test_minilm_by_its_short_name():
     model = make_pipeline(TartTransformer("all-MiniLM-L6-v2", device="cpu"), LogisticRegression(C=100))
     model.fit(texts, ["good", "good", "bad", "bad"])
     assert list(model.predict(["I loved it", "I hated it"])) == ["good", "bad"]
+
+
+def test_failed_fit_leaves_no_mixture_with_a_former_one():
+    transformer = TartTransformer().fit([[0.0, 1.0], [1.0, 0.0]])
+    with pytest.raises(ValueError, match="NaN"):
+        transformer.set_params(n_components=1).fit([[np.nan, 1.0]])
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        transformer.transform([[0.0, 1.0]])
+
+
+def test_bytes_are_read_as_utf8():
+    texts = ["très bon", "mauvais", "bon"]
+    transformer = TartTransformer(TfidfVectorizer())
+    encoded = np.char.encode(np.array(texts), "utf-8")
+    assert_array_equal(transformer.fit_transform(encoded), transformer.fit_transform(texts))

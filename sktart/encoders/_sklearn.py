@@ -60,7 +60,7 @@ class CallableEncoder(FrozenEncoder):
         self.name = getattr(function, "__name__", type(function).__name__)
 
     def encode(self, rows: Rows) -> Encodings:
-        """Call the function on the distinct rows."""
+        """Call the function on the rows, of texts on the distinct ones."""
         return encode_distinct(rows, self.function, self.name)
 
     def __repr__(self) -> str:
