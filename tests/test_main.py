@@ -47,7 +47,7 @@ def folder(tmp_path):
     with torch.random.fork_rng():
         torch.manual_seed(0)
         reasoner = GramReasoner(GramConfig(width=8, n_layers=1, n_heads=2, mlp_ratio=1))
-    metrics = {"training": {"steps": 4, "seconds": 1, "cores": 1}}
+    metrics = {"training": {"steps": 4, "seconds": 1, "cores": 1, "device": "cpu"}}
     save_checkpoint(tmp_path / "tiny", reasoner, recipe=RECIPE, metrics=metrics)
     return tmp_path / "tiny"
 
@@ -110,7 +110,7 @@ def test_evaluate_prints_and_writes_the_numbers(folder, tmp_path, capsys):
         assert line.split()[0] == str(row["rows"])
         assert line.split()[1] == f"{row['kl']:.4f}±{row['kl_error']:.4f}"
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics == {"training": {"steps": 4, "seconds": 1, "cores": 1}, "bayes": rows}
+    assert metrics == {"training": {"steps": 4, "seconds": 1, "cores": 1, "device": "cpu"}, "bayes": rows}
     assert "KL(Bayes, reasoner)" in (folder / "README.md").read_text(encoding="utf-8")
     assert (folder / "model.safetensors").read_bytes() == before
 
