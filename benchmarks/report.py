@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -85,6 +85,27 @@ def ratio_table(comparison: pd.DataFrame) -> str:
     return markdown(["shares", "labels", "sets", "ratio", "worst set"], lines)
 
 
+def overview_table(comparisons: dict[str, pd.DataFrame], modalities: Mapping[str, str]) -> str:
+    """Ratio of log-loss to the reference's and difference in accuracy over cells of 16 labels and more.
+
+    Geometric and arithmetic means over cells, per share for each modality and for all data sets.
+    """
+    loss, accuracy = (
+        table[(table["baseline"] == REFERENCE) & (table["labels"] >= 16)].reset_index(drop=True)
+        for table in (comparisons["log_loss"], comparisons["accuracy"])
+    )
+    log_ratio = np.log(loss["ours"] / loss["theirs"])
+    kinds = loss["dataset"].map(modalities)
+    lines = []
+    for shares in loss["shares"].unique():
+        for kind in [*kinds.unique(), "all"]:
+            chosen = (loss["shares"] == shares) & ((kinds == kind) | (kind == "all"))
+            if chosen.any():
+                ratio, points = np.exp(log_ratio[chosen].mean()), 100 * accuracy["difference"][chosen].mean()
+                lines.append([shares, kind, int(chosen.sum()), float(ratio), f"{points:+.2f}"])
+    return markdown(["shares", "modality", "cells", "ratio", "accuracy, points"], lines)
+
+
 def tally_table(comparisons: dict[str, pd.DataFrame]) -> str:
     """Cells won, tied and lost against each baseline."""
     lines = []
@@ -161,7 +182,12 @@ def summarise(rows: pd.DataFrame, checkpoint: str | None) -> str:
     if OURS in set(rows["method"]) and rows["method"].nunique() > 1:
         comparisons = {metric: compare(rows, metric) for metric in METRICS}
         if REFERENCE in set(rows["method"]):
+            modalities = dict(zip(rows["dataset"], rows["modality"], strict=True))
             parts += [f"## Log-loss of {OURS} over {REFERENCE}", ratio_table(comparisons["log_loss"])]
+            parts += [
+                f"## Against {REFERENCE} with 16 labels and more",
+                overview_table(comparisons, modalities),
+            ]
         parts += [
             "## Cells won, tied, lost",
             tally_table(comparisons),

@@ -101,6 +101,17 @@ def make_rows():
     )
 
 
+def test_overview_leaves_out_fewer_than_16_labels_and_weighs_cells_alike():
+    rows = pd.concat([make_rows().assign(labels=labels) for labels in (8, 16, 32)])
+    rows.loc[(rows["labels"] == 8) & (rows["method"] == methods.OURS), "log_loss"] = 9.0
+    comparisons = {metric: report.compare(rows, metric) for metric in report.METRICS}
+    table = report.overview_table(comparisons, {"made": "text"}).splitlines()
+    assert table[2:] == [
+        "| balanced | text | 2 | 0.500 | -10.00 |",
+        "| balanced | all | 2 | 0.500 | -10.00 |",
+    ]
+
+
 def test_compare_pairs_seeds():
     loss, accuracy = (report.compare(make_rows(), metric).iloc[0] for metric in ("log_loss", "accuracy"))
     assert (loss["difference"], loss["verdict"]) == (-0.5, "win")

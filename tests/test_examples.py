@@ -7,17 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import sktart
-
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
 import docstrings
 
 NAMES = re.compile(r"numpy|scipy|sklearn|scikit.?learn|pandas|torch|\bnp\.|\bpd\.|>>>", re.IGNORECASE)
-
-needs_reasoner = pytest.mark.skipif(
-    not hasattr(sktart, "TartReasoner"), reason="the examples import sktart.TartReasoner"
-)
 
 
 def test_collect_gives_five_balanced_classes():
@@ -60,7 +54,6 @@ def test_clean(given, expected):
     assert docstrings.clean(given, 400) == expected
 
 
-@needs_reasoner
 def test_which_library_runs(tmp_path, capsys, model_folder):
     import which_library
 
@@ -86,7 +79,6 @@ def test_which_library_runs(tmp_path, capsys, model_folder):
     assert err == ""
 
 
-@needs_reasoner
 def test_numbers_only_runs(capsys):
     import numbers_only
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import difflib
 import hashlib
 import json
@@ -125,8 +124,7 @@ def _load(
 
     if sha256 is not None:
         _verify(folder / "model.safetensors", sha256)
-    loaded = load_folder(folder, name)
-    return Checkpoint(name, copy.deepcopy(loaded.reasoner).to(device=device, dtype=dtype))
+    return Checkpoint(name, load_folder(folder, name).reasoner.to(device=device, dtype=dtype))
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:
