@@ -1,4 +1,4 @@
-"""The command line: ``sktart pretrain`` and ``sktart evaluate``."""
+"""The command line: ``sktart pretrain``, ``sktart evaluate`` and ``sktart import-tart``."""
 
 from __future__ import annotations
 
@@ -50,18 +50,32 @@ def _evaluate(arguments: argparse.Namespace) -> int:
     # Only a folder can be written to; a path is never a name of the registry.
     checkpoint = Path(arguments.checkpoint) if arguments.save else arguments.checkpoint
     reasoner = load_checkpoint(checkpoint).reasoner
-    rows = evaluate(reasoner, n_tasks=arguments.tasks, seed=arguments.seed)
-    print("rows  KL(Bayes|r)  log-loss: r  Bayes  LR-CV   accuracy: r  Bayes  LR-CV")
+    rows = evaluate(
+        reasoner,
+        rows=arguments.rows,
+        n_features=tuple(arguments.features),
+        scale=tuple(arguments.scale),
+        n_tasks=arguments.tasks,
+        seed=arguments.seed,
+    )
+    methods = {"": "reasoner", "bayes_": "Bayes", "lr_": "LR-CV", "lr1_": "LR(C=1)"}
+    print("rows  KL(Bayes|reasoner)  log-loss, accuracy of " + "  ".join(methods.values()))
     for row in rows:
-        print(
-            f"{row['rows']:4d}  {row['kl']:.4f}±{row['kl_error']:.4f}     {row['log_loss']:.4f} "
-            f"{row['bayes_log_loss']:.4f} {row['lr_log_loss']:.4f}       {row['accuracy']:.4f} "
-            f"{row['bayes_accuracy']:.4f} {row['lr_accuracy']:.4f}"
-        )
+        scores = "  ".join(f"{row[m + 'log_loss']:.4f} {row[m + 'accuracy']:.4f}" for m in methods)
+        print(f"{row['rows']:4d}  {row['kl']:.4f}±{row['kl_error']:.4f}  {scores}")
     if arguments.json:
         Path(arguments.json).write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if arguments.save:
-        update_metrics(arguments.checkpoint, bayes=rows)
+        prior = {"n_features": arguments.features, "scale": arguments.scale}
+        update_metrics(arguments.checkpoint, bayes=rows, bayes_prior=prior)
+    return 0
+
+
+def _import_tart(arguments: argparse.Namespace) -> int:
+    from sktart.zoo.import_tart import import_tart
+
+    checkpoint = import_tart(arguments.weights, arguments.out, n_heads=arguments.heads)
+    print(f"imported: {arguments.out} ({checkpoint.reasoner.config})")
     return 0
 
 
@@ -85,12 +99,30 @@ def _parser() -> argparse.ArgumentParser:
     )
     test.add_argument("checkpoint", help="name or folder")
     test.add_argument("--tasks", type=int, default=128, help="tasks for each number of rows")
+    test.add_argument("--rows", type=int, nargs="+", default=[16, 64, 256], help="numbers of context rows")
+    test.add_argument(
+        "--features", type=int, nargs=2, default=[1, 16], metavar=("LOW", "HIGH"), help="bounds of D"
+    )
+    test.add_argument(
+        "--scale",
+        type=float,
+        nargs=2,
+        default=[0.5, 10.0],
+        metavar=("LOW", "HIGH"),
+        help="bounds of the standard deviation of the weights; the paper has 10 10",
+    )
     test.add_argument("--seed", type=int, default=0)
     test.add_argument("--json", help="file to write the numbers to")
     test.add_argument(
         "--save", action="store_true", help="record the numbers in the folder's metrics.json and model card"
     )
     test.set_defaults(run=_evaluate)
+
+    bring = commands.add_parser("import-tart", help="turn weights of the reference project into a checkpoint")
+    bring.add_argument("weights", help="PyTorch state dict, for example head.pt")
+    bring.add_argument("--out", required=True, help="folder of the checkpoint")
+    bring.add_argument("--heads", type=int, help="attention heads; left out: one for each 32 channels")
+    bring.set_defaults(run=_import_tart)
     return parser
 
 

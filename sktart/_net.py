@@ -1,8 +1,8 @@
-"""The skorch net that answers queries from a context that was read once."""
+"""The skorch net that answers queries from contexts that were read once."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -11,20 +11,24 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sktart.reasoners.gram import Context, GramReasoner
+from sktart.reasoners.base import Reasoner
 
 
 class ContextModule(nn.Module):
-    """A reasoner together with one context; maps query rows (M, D) to logits (M, C)."""
+    """A reasoner together with its contexts; maps query rows (M, D) to logits (M, C).
 
-    def __init__(self, reasoner: GramReasoner, context: Context) -> None:
+    Several contexts are draws or orders of the same labelled rows: the probabilities they give are averaged.
+    """
+
+    def __init__(self, reasoner: Reasoner, contexts: Sequence[Any]) -> None:
         super().__init__()
         self.reasoner = reasoner
-        self.context = context
+        self.contexts = tuple(contexts)
 
     def forward(self, query_x: Tensor) -> Tensor:
         """Answer each row by itself."""
-        return self.reasoner.answer(self.context, query_x[None])[0]
+        logits = torch.stack([self.reasoner.answer(context, query_x[None])[0] for context in self.contexts])
+        return logits[0] if len(logits) == 1 else logits.log_softmax(-1).logsumexp(0)
 
 
 class FixedChunks:
@@ -50,8 +54,9 @@ class ContextNet(NeuralNet):
 
     Parameters
     ----------
-    reasoner : GramReasoner
-    context : Context
+    reasoner : Reasoner
+    contexts : sequence
+        What `reasoner` made of the labelled rows; answers are averaged over them.
     batch_size : int
         Queries of one forward pass.
     device : torch.device
@@ -64,7 +69,7 @@ class ContextNet(NeuralNet):
     def __init__(
         self,
         reasoner: Any,
-        context: Any,
+        contexts: Any,
         *,
         batch_size: int,
         device: Any,
@@ -72,7 +77,7 @@ class ContextNet(NeuralNet):
         log_prior_shift: Any,
     ) -> None:
         self.reasoner = reasoner
-        self.context = context
+        self.contexts = contexts
         self.temperature = temperature
         self.log_prior_shift = log_prior_shift
         super().__init__(
@@ -89,11 +94,11 @@ class ContextNet(NeuralNet):
         )
         self.initialize()
         # The module holds both now; a pickle would hold them twice, outside of what skorch moves between devices.
-        self.reasoner = self.context = None
+        self.reasoner = self.contexts = None
 
     def initialize_module(self) -> ContextNet:
-        """Put reasoner and context together."""
-        self.module_ = ContextModule(self.reasoner, self.context)
+        """Put reasoner and contexts together."""
+        self.module_ = ContextModule(self.reasoner, self.contexts)
         return self
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> ContextNet:

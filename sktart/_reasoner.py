@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 
+from sktart._contexts import canonical_context, draw_contexts
 from sktart._runtime import resolve_device, resolve_dtype
 from sktart._validation import (
     PATH,
@@ -25,6 +26,9 @@ from sktart._validation import (
 )
 from sktart.zoo import load_checkpoint
 
+if TYPE_CHECKING:
+    from sktart.zoo.checkpoint import Checkpoint
+
 # Attention logits of one chunk of queries when `batch_size` is left to us: bounds memory for long contexts.
 MAX_CHUNK_ELEMENTS = 2**25
 DEFAULT_CHUNK = 256
@@ -34,8 +38,10 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
     """Classifier that reads labelled rows as context and answers by one forward pass of a pretrained network.
 
     `fit` trains nothing: it runs the labelled rows through the reasoner once and keeps what the answers need.
-    Predictions do not depend on the order of rows, on the other rows of a call, or on rotation, translation and
-    scale of all features together; a row with a sample weight of 2 counts exactly as the row twice.
+    Predictions do not depend on the other rows of a call. With reasoners of the gram family, as the default is, they
+    do not depend on the order of rows either, nor on rotation, translation and scale of all features together, and
+    a row with a sample weight of 2 counts exactly as the row twice. Those of the decoder family, the paper's, read
+    rows in their order, unweighted, and a fixed number of features of about unit variance.
 
     Parameters
     ----------
@@ -45,6 +51,12 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         Factors of the probabilities of classes, as for a shift of the prior; the result sums to 1 again.
     temperature : float, default=1.0
         Divides the logits, from 0.001 to 1000; above 1 is less sure. Like all parameters it counts at `fit`.
+    n_permutations : int, default=1
+        Contexts over which probabilities are averaged: orders of the rows for a reasoner that reads them in
+        order, of which the first is the order given; draws where `max_context` leaves rows out.
+    max_context : int or None, default=None
+        Rows of one context. Of more rows each context is a random draw of that many, stratified by class
+        (`context_rows_` tells which). None reads all rows, and is an error where a reasoner cannot.
     batch_size : int, default=None
         Query rows of one forward pass; memory grows with it. None takes 256, and fewer for long contexts.
     device : str, default="auto"
@@ -52,7 +64,7 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network.
     random_state : int, RandomState instance or None, default=None
-        For reasoners that draw; those of the gram family do not, and give the same answer for any value.
+        Of orders and draws of rows. It counts only where there is something to draw.
 
     Attributes
     ----------
@@ -63,6 +75,8 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         Only when X had string column names.
     checkpoint_ : str
         Name of the checkpoint in use.
+    context_rows_ : list of ndarray of shape (n,)
+        Numbers of the rows given to `fit` that each context holds, in the order in which they are read.
 
     References
     ----------
@@ -86,6 +100,8 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         "temperature": number(1e-3, 1e3),
         "device": TEXT,
         "dtype": TEXT,
+        "n_permutations": integer(1),
+        "max_context": optional(integer(1)),
         "batch_size": optional(integer(1)),
         "random_state": RANDOM_STATE,
     }
@@ -96,6 +112,8 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         *,
         class_weight: Any = None,
         temperature: float = 1.0,
+        n_permutations: int = 1,
+        max_context: int | None = None,
         batch_size: int | None = None,
         device: str = "auto",
         dtype: str = "float32",
@@ -104,6 +122,8 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         self.checkpoint = checkpoint
         self.class_weight = class_weight
         self.temperature = temperature
+        self.n_permutations = n_permutations
+        self.max_context = max_context
         self.batch_size = batch_size
         self.device = device
         self.dtype = dtype
@@ -141,23 +161,32 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         # A fit that fails must not leave the answers of a former one.
         self.__dict__.pop("_net", None)
         device, dtype = resolve_device(self.device), resolve_dtype(self.dtype)
-        X, y, weight = validate_labelled(self, X, y, sample_weight)
+        X, y, weight, places = validate_labelled(self, X, y, sample_weight)
         classes, codes = np.unique(y, return_inverse=True)
         prior_shift = self._prior_shift(classes, y, weight)
         loaded = load_checkpoint(self.checkpoint, device=device, dtype=dtype)
-        x, codes, weight = _canonical_context(X, codes, weight)
-        with torch.inference_mode():
-            context = loaded.reasoner.read_context(
-                torch.from_numpy(x)[None].to(device),
-                torch.from_numpy(codes)[None].to(device),
-                len(classes),
-                torch.from_numpy(weight)[None].to(device),
-            )
+        self._check_fits(loaded, X, weight, len(classes))
+        drawn = draw_contexts(
+            codes,
+            max_rows=self.max_context,
+            n_draws=self.n_permutations,
+            in_order=loaded.reasoner.reads_in_order,
+            random_state=self.random_state,
+        )
+        contexts = []
+        for rows in drawn:
+            part = X[rows], codes[rows], weight[rows]
+            if not loaded.reasoner.reads_in_order:
+                part = canonical_context(*part)
+            context_x, context_y, w = (torch.from_numpy(value)[None].to(device) for value in part)
+            with torch.inference_mode():
+                contexts.append(loaded.reasoner.read_context(context_x, context_y, len(classes), w))
         self.classes_, self.checkpoint_ = classes, loaded.name
+        self.context_rows_ = [places[rows] for rows in drawn]
         self._net = ContextNet(
             loaded.reasoner,
-            context,
-            batch_size=self._chunk(len(x) * loaded.reasoner.config.n_heads),
+            contexts,
+            batch_size=self._chunk(len(drawn[0]) * loaded.reasoner.config.n_heads),
             device=device,
             temperature=self.temperature,
             log_prior_shift=prior_shift,
@@ -202,28 +231,32 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
             raise ValueError(f"class_weight must be positive for each class; got {self.class_weight!r}")
         return np.log(shares)
 
+    def _check_fits(self, loaded: Checkpoint, X: np.ndarray, weight: np.ndarray, n_classes: int) -> None:
+        """Compare data with what the reasoner can take, before any work."""
+        reasoner = loaded.reasoner
+        if self.max_context is not None and self.max_context < n_classes:
+            raise ValueError(
+                f"max_context (={self.max_context}) must be at least the number of classes, {n_classes}"
+            )
+        n_rows = len(X) if self.max_context is None else min(len(X), self.max_context)
+        if reasoner.max_features is not None and X.shape[1] > reasoner.max_features:
+            raise ValueError(
+                f"checkpoint {loaded.name!r} reads at most {reasoner.max_features} features; got {X.shape[1]}: "
+                f"put TartTransformer(n_components={reasoner.max_features}, whiten=True) before it, or take 'gram-base'"
+            )
+        if reasoner.max_context is not None and n_rows > reasoner.max_context:
+            raise ValueError(
+                f"checkpoint {loaded.name!r} reads at most {reasoner.max_context} labelled rows at once; got {n_rows}: "
+                f"pass max_context={reasoner.max_context} to average over n_permutations stratified draws, "
+                "or take 'gram-base', which reads any number"
+            )
+        if reasoner.reads_in_order and (weight != 1).any():
+            raise ValueError(
+                f"checkpoint {loaded.name!r} cannot weigh rows, so sample_weight must be 0 or 1; got "
+                f"{weight[weight != 1][0]:g}: repeat rows, or take 'gram-base'"
+            )
+
     def _chunk(self, logits_per_query: int) -> int:
         if self.batch_size is not None:
             return int(self.batch_size)
         return int(np.clip(MAX_CHUNK_ELEMENTS // logits_per_query, 1, DEFAULT_CHUNK))
-
-
-def _canonical_context(
-    X: np.ndarray, codes: np.ndarray, weight: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Merge equal labelled rows and sort by content, so that sums have one order and predictions the same bits.
-
-    Examples
-    --------
-    >>> x, codes, weight = _canonical_context(np.array([[2.0], [1.0], [2.0]]), np.array([0, 1, 0]), np.ones(3))
-    >>> sorted(zip(x.ravel().tolist(), codes.tolist(), weight.tolist()))
-    [(1.0, 1, 1.0), (2.0, 0, 2.0)]
-    """
-    rows = np.column_stack([X.astype(np.float64) + 0.0, codes])  # + 0.0 turns -0.0 into 0.0
-    keys = np.ascontiguousarray(rows).view(f"V{rows.shape[1] * rows.itemsize}").ravel()
-    order = sorted(range(len(keys)), key=lambda i: (keys[i].tobytes(), weight[i]))
-    is_new = np.ones(len(order), dtype=bool)
-    is_new[1:] = (rows[order][1:] != rows[order][:-1]).any(axis=1)
-    total = np.bincount(is_new.cumsum() - 1, weights=weight[order])
-    first = np.asarray(order)[is_new]
-    return rows[first, :-1], codes[first], total

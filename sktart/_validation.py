@@ -40,11 +40,19 @@ def number(low: float, high: float) -> Constraint:
     )
 
 
+def one_of(*values: str) -> Constraint:
+    """One of some words."""
+    return Constraint(
+        f"one of {', '.join(map(repr, values))}", lambda value: isinstance(value, str) and value in values
+    )
+
+
 def optional(constraint: Constraint) -> Constraint:
     """Let None pass as well."""
     return Constraint(f"None or {constraint.rule}", lambda value: value is None or constraint.holds(value))
 
 
+WHOLE = Constraint("an integer", lambda value: isinstance(value, Integral) and not isinstance(value, bool))
 FLAG = Constraint("True or False", lambda value: isinstance(value, bool | np.bool_))
 PATH = Constraint("a string or a path", lambda value: isinstance(value, str | PathLike))
 TEXT = Constraint("a string", lambda value: isinstance(value, str))
@@ -100,7 +108,7 @@ def validate_numbers(estimator: BaseEstimator, X: Any, **rules: Any) -> Any:
     return validate_data(estimator, X, copy=True, **rules)
 
 
-def validate_labelled(estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any]:
+def validate_labelled(estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
     """Check labelled rows of a classifier, and leave out those of weight 0.
 
     Parameters
@@ -113,8 +121,8 @@ def validate_labelled(estimator: BaseEstimator, X: Any, y: Any, sample_weight: A
 
     Returns
     -------
-    X, y, weight : ndarrays of shapes (m, D), (m,) and (m,)
-        The m rows with a positive weight, as copies.
+    X, y, weight, places : ndarrays of shapes (m, D), (m,), (m,) and (m,)
+        The m rows with a positive weight, as copies, and their numbers.
 
     Raises
     ------
@@ -125,7 +133,7 @@ def validate_labelled(estimator: BaseEstimator, X: Any, y: Any, sample_weight: A
     X, y = validate_data(estimator, X, y, copy=True, dtype=FLOATS)
     check_classification_targets(y)
     if sample_weight is None:
-        return X, y, np.ones(len(X))
+        return X, y, np.ones(len(X)), np.arange(len(X))
     weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weight.shape != (len(X),):
         raise ValueError(f"sample_weight must have shape ({len(X)},), one number a row; got {weight.shape}")
@@ -142,8 +150,8 @@ def validate_labelled(estimator: BaseEstimator, X: Any, y: Any, sample_weight: A
         raise ValueError(
             f"sample_weight counts rows, so its sum must lie between 1e-6 and 1e12; got {weight.sum():.3g}; rescale it"
         )
-    used = weight > 0
-    return X[used], y[used], weight[used]
+    used = np.flatnonzero(weight > 0)
+    return X[used], y[used], weight[used], used
 
 
 def validate_queries(estimator: BaseEstimator, X: Any) -> Any:

@@ -132,7 +132,7 @@ def test_config_that_is_no_object(folder, content):
 @pytest.mark.parametrize(
     "change, message",
     [
-        ({"family": "decoder"}, "unknown reasoner family 'decoder'"),
+        ({"family": "recurrent"}, "unknown reasoner family 'recurrent'"),
         ({"depth": 2}, r"unknown \['depth'\]"),
         ({"width": 16}, r"weights in .* do not fit its config\.json: .*size mismatch"),
         ({"n_layers": 1}, "do not fit .*Unexpected key"),

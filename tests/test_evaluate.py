@@ -29,6 +29,7 @@ def reasoner_that_answers(probability):
         chance = torch.as_tensor(probability, dtype=torch.float64).expand(query_x.shape[:2])
         return torch.stack([(1 - chance).log(), chance.log()], dim=-1)
 
+    answer.max_context = None
     return answer
 
 
@@ -36,7 +37,7 @@ def reasoner_that_answers(probability):
 def known_bayes(monkeypatch):
     """Replace the Markov chains by an answer of 0.25 to every query."""
 
-    def quarter(context_x, context_y, query_x, *, generator):
+    def quarter(context_x, context_y, query_x, *, scale, generator):
         chance = torch.full(query_x.shape[:2], 0.25, dtype=torch.float64)
         return BayesPrediction(chance, chance / 100, torch.ones(len(query_x)))
 
@@ -139,13 +140,13 @@ def one_task(labels):
 
 @pytest.mark.parametrize("labels, expected", [([1, 1, 1], 4 / 5), ([0, 0], 1 / 4)])
 def test_logistic_regression_without_a_second_label_follows_laplace(labels, expected):
-    answer = evaluation._logistic_regression(one_task(labels), 0)
+    answer = evaluation._logistic_regression(one_task(labels), 0, tuned=True)
     torch.testing.assert_close(answer, double(expected, expected))
 
 
 @pytest.mark.parametrize("labels", [[0, 1, 1, 1], [0, 0, 1, 1], [0, 1] * 10])
 def test_logistic_regression_answers_in_order_of_the_labels(labels):
-    answer = evaluation._logistic_regression(one_task(labels), 0)
+    answer = evaluation._logistic_regression(one_task(labels), 0, tuned=True)
     assert answer.dtype == torch.float64
     assert answer[0] < 0.5 < answer[1]
 

@@ -102,7 +102,7 @@ def test_evaluate_prints_and_writes_the_numbers(folder, tmp_path, capsys):
     printed = capsys.readouterr()
     assert printed.err == ""
     header, *lines = printed.out.splitlines()
-    assert header.startswith("rows  KL(Bayes|r)")
+    assert header.startswith("rows  KL(Bayes|reasoner)")
     rows = json.loads(numbers.read_text(encoding="utf-8"))
     assert [row["rows"] for row in rows] == [16, 64, 256]
     assert [row["tasks"] for row in rows] == [4, 4, 4]
@@ -110,7 +110,11 @@ def test_evaluate_prints_and_writes_the_numbers(folder, tmp_path, capsys):
         assert line.split()[0] == str(row["rows"])
         assert line.split()[1] == f"{row['kl']:.4f}±{row['kl_error']:.4f}"
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
-    assert metrics == {"training": {"steps": 4, "seconds": 1, "cores": 1, "device": "cpu"}, "bayes": rows}
+    assert metrics == {
+        "training": {"steps": 4, "seconds": 1, "cores": 1, "device": "cpu"},
+        "bayes": rows,
+        "bayes_prior": {"n_features": [1, 16], "scale": [0.5, 10.0]},
+    }
     assert "KL(Bayes, reasoner)" in (folder / "README.md").read_text(encoding="utf-8")
     assert (folder / "model.safetensors").read_bytes() == before
 

@@ -380,21 +380,32 @@ def test_result_depends_on_no_global_state(whole, tmp_path):
 
 
 def test_schedule_rises_then_falls_to_nearly_zero():
-    shares = [schedule(step, 100, 10) for step in range(100)]
+    recipe = replace(RECIPE, steps=100, steps_per_epoch=10, warmup_steps=10)
+    shares = [schedule(step, recipe) for step in range(100)]
     assert shares[:10] == pytest.approx([(step + 1) / 10 for step in range(10)])
     assert shares[10:] == pytest.approx([(100 - step) / 90 for step in range(10, 100)])
     assert max(shares) == 1
-    assert schedule(0, 5, 0) == 1
-    assert all(0 < schedule(step, 5, 50) <= 1 for step in range(5))
+    short = replace(RECIPE, steps=5, steps_per_epoch=5, warmup_steps=0)
+    assert schedule(0, short) == 1
+    assert all(0 < schedule(step, replace(short, warmup_steps=50)) <= 1 for step in range(5))
+
+
+def test_schedule_of_the_papers_adam_stays_level():
+    recipe = replace(RECIPE, steps=100, steps_per_epoch=10, warmup_steps=10, optimizer="adam")
+    assert [schedule(step, recipe) for step in (0, 9, 50, 99)] == pytest.approx([0.1, 1, 1, 1])
 
 
 def test_learning_rates_follow_the_schedule():
     with ThreadPoolExecutor(1) as pool:
         net = PretrainNet(RECIPE, pool).initialize()
         net.train_step((torch.tensor([5]), TaskStream(RECIPE)[5]))
-    share = schedule(5, RECIPE.steps, RECIPE.warmup_steps)
-    assert {group["lr"] for group in net.muon_.param_groups} == {RECIPE.muon_learning_rate * share}
-    assert {group["lr"] for group in net.adamw_.param_groups} == {RECIPE.adamw_learning_rate * share}
+    share = schedule(5, RECIPE)
+    assert {group["lr"] for group in net.optimizers_["muon"].param_groups} == {
+        RECIPE.muon_learning_rate * share
+    }
+    assert {group["lr"] for group in net.optimizers_["adamw"].param_groups} == {
+        RECIPE.adamw_learning_rate * share
+    }
 
 
 def test_optimisers_share_out_the_parameters():
@@ -402,7 +413,7 @@ def test_optimisers_share_out_the_parameters():
         net = PretrainNet(RECIPE, pool).initialize()
     muon, adamw = (
         {id(parameter) for group in optimizer.param_groups for parameter in group["params"]}
-        for optimizer in (net.muon_, net.adamw_)
+        for optimizer in (net.optimizers_["muon"], net.optimizers_["adamw"])
     )
     assert not muon & adamw
     assert muon | adamw == {id(parameter) for parameter in net.module_.parameters()}

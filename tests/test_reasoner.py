@@ -187,7 +187,7 @@ def test_pickle_holds_the_weights_once(fitted):
     weights = sum(p.numel() * p.element_size() for p in fitted._net.module_.reasoner.parameters())
     context = sum(
         p.numel() * p.element_size()
-        for layer in fitted._net.module_.context.layers
+        for layer in fitted._net.module_.contexts[0].layers
         for p in vars(layer).values()
     )
     assert len(pickle.dumps(fitted)) < 1.2 * (weights + context)

@@ -9,9 +9,9 @@ import pytest
 import torch
 
 from sktart.exceptions import CheckpointError, RecipeError
-from sktart.pretrain.recipe import Recipe, read_recipe, recipe_from_dict
+from sktart.pretrain.recipe import DEFAULTS, Recipe, read_recipe, recipe_from_dict
 from sktart.priors import sample_tasks
-from sktart.reasoners.config import GramConfig, config_from_dict
+from sktart.reasoners.config import DecoderConfig, GramConfig, config_from_dict
 from sktart.zoo.registry import PACKAGE
 
 ZOO = Path(__file__).parents[1] / "zoo"
@@ -38,7 +38,7 @@ VALUES = {
 
 def test_round_trip_through_a_file(tmp_path):
     recipe = recipe_from_dict(VALUES)
-    assert recipe.to_dict() | {"prior": VALUES["prior"], "context_rows": [4, 8]} == {**VALUES, "start": ""}
+    assert recipe.to_dict() | {"prior": VALUES["prior"], "context_rows": [4, 8]} == {**DEFAULTS, **VALUES}
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps(recipe.to_dict()), encoding="utf-8")
     assert read_recipe(path) == recipe
@@ -63,11 +63,14 @@ CHANGES = {
     "warmup_steps": 2,
     "weight_decay": 0.1,
     "precision": "bfloat16",
+    "start": "elsewhere",
+    "optimizer": "adam",
+    "curriculum": {"context_rows": [2, 8, 2, 5]},
 }
 
 
 def test_fingerprint_changes_with_each_value_and_not_with_the_order_of_keys():
-    assert set(CHANGES) == set(VALUES)
+    assert set(CHANGES) == set(VALUES) | set(DEFAULTS)
     reference = recipe_from_dict(VALUES).fingerprint()
     prints = {recipe_from_dict({**VALUES, key: value}).fingerprint() for key, value in CHANGES.items()}
     assert len(prints) == len(CHANGES)
@@ -231,8 +234,8 @@ def test_recipes_of_the_zoo_are_read_and_each_component_can_be_drawn(path):
         ({"mlp_ratio": True}, "mlp_ratio must be a positive integer; got True"),
         ({"n_heads": 3}, r"width \(=8\) must be divisible by n_heads \(=3\)"),
         (
-            {"family": "decoder"},
-            "unknown reasoner family 'decoder' in config.json; this version knows 'gram'",
+            {"family": "recurrent"},
+            "unknown reasoner family 'recurrent' in config.json; this version knows 'gram', 'decoder'",
         ),
         ({"depth": 3}, r"missing \[\], unknown \['depth'\]"),
     ],
@@ -241,3 +244,63 @@ def test_recipes_of_the_zoo_are_read_and_each_component_can_be_drawn(path):
 def test_config_of_the_network_is_strict(change, message):
     with pytest.raises(CheckpointError, match=message):
         config_from_dict({**VALUES["network"], **change})
+
+
+def test_curriculum_rises_in_steps_to_its_end():
+    recipe = recipe_from_dict({**VALUES, "curriculum": {"n_features": [4, 16, 4, 1000]}})
+    assert [recipe.limit("n_features", step) for step in (0, 999, 1000, 2999, 3000, 10**6)] == [
+        4,
+        4,
+        8,
+        12,
+        16,
+        16,
+    ]
+    assert recipe.limit("context_rows", 0) is None
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        ({"optimizer": "sgd"}, "optimizer must be 'muon' or 'adam', got 'sgd'"),
+        ({"curriculum": [1]}, r"curriculum must be an object that may have \['n_features', 'context_rows'\]"),
+        ({"curriculum": {"steps": [1, 2, 1, 1]}}, "curriculum must be an object that may have"),
+        (
+            {"curriculum": {"n_features": [1, 2, 1]}},
+            r"curriculum of n_features must be \[start, end, increment",
+        ),
+        ({"curriculum": {"n_features": [1, 2, 1, 0]}}, "positive integers, got"),
+        ({"prior": [{**COMPONENT, "each_class": 1}]}, "each_class of .* must be true or false, got 1"),
+    ],
+    ids=str,
+)
+def test_rules_of_optimizer_and_curriculum(change, message):
+    with pytest.raises(RecipeError, match=message):
+        recipe_from_dict({**VALUES, **change})
+
+
+def decoder_values(**component):
+    network = DecoderConfig(width=8, n_layers=1, n_heads=2, n_features=4, n_pairs=12).to_dict()
+    part = {"family": "logistic", "weight": 1.0, "n_classes": [2, 2], "each_class": False}
+    part["options"] = {"n_features": [1, 4]}
+    return {**VALUES, "network": network, "prior": [part | component]}
+
+
+def test_recipe_of_a_decoder():
+    assert recipe_from_dict(decoder_values()).network.family == "decoder"
+
+
+@pytest.mark.parametrize(
+    "values, message",
+    [
+        (decoder_values() | {"query_rows": 5}, r"together \(=13\) must not exceed n_pairs \(=12\)"),
+        (decoder_values(options={"n_features": [1, 5]}), "n_features must not exceed the network's 4, got"),
+        (decoder_values(options={}), "n_features must not exceed the network's 4, got"),
+        (decoder_values(each_class=True), "each_class false"),
+        (decoder_values(family="linear", n_classes=[2, 3]), r"with n_classes \[2, 2\]"),
+    ],
+    ids=["length", "features", "open", "each class", "classes"],
+)
+def test_rules_for_a_decoder(values, message):
+    with pytest.raises(RecipeError, match=message):
+        recipe_from_dict(values)

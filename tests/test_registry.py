@@ -105,8 +105,8 @@ def test_new_weights_in_a_folder_are_seen(folder):
 
 def test_a_new_config_in_a_folder_is_seen(folder):
     load_checkpoint(folder)
-    (folder / "config.json").write_text('{"family": "decoder"}', encoding="utf-8")
-    with pytest.raises(CheckpointError, match="unknown reasoner family 'decoder'"):
+    (folder / "config.json").write_text('{"family": "recurrent"}', encoding="utf-8")
+    with pytest.raises(CheckpointError, match="unknown reasoner family 'recurrent'"):
         load_checkpoint(folder)
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch.utils.data import Dataset
@@ -34,18 +35,35 @@ class TaskStream(Dataset):
     def __getitem__(self, step: int) -> list[Tasks]:
         recipe = self.recipe
         groups = range(step * recipe.groups, (step + 1) * recipe.groups)
-        components = [component for component in recipe.prior if component.get("from_step", 0) <= step]
+        components = [
+            _limited(component, recipe.limit("n_features", step))
+            for component in recipe.prior
+            if component.get("from_step", 0) <= step
+        ]
         return [
             sample_tasks(
                 torch.Generator().manual_seed((recipe.seed << 32) + group),
                 components,
-                context_rows=recipe.context_rows,
+                context_rows=_at_most(recipe.context_rows, recipe.limit("context_rows", step)),
                 query_rows=recipe.query_rows,
                 max_tasks=recipe.max_tasks,
                 max_tokens=recipe.max_tokens,
             )
             for group in groups
         ]
+
+
+def _limited(component: Mapping[str, Any], n_features: int | None) -> Mapping[str, Any]:
+    """Return a component of the prior with at most `n_features` features."""
+    options = component.get("options", {})
+    if n_features is None or "n_features" not in options:
+        return component
+    return {**component, "options": {**options, "n_features": _at_most(options["n_features"], n_features)}}
+
+
+def _at_most(bounds: Sequence[int], limit: int | None) -> tuple[int, int]:
+    low, high = bounds
+    return (low, high) if limit is None else (min(low, limit), min(high, limit))
 
 
 class Epoch:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -15,9 +16,8 @@ from torch import Tensor
 
 from sktart.pretrain.bayes import posterior_predictive
 from sktart.priors import Tasks, sample_tasks
-from sktart.reasoners.gram import GramReasoner
+from sktart.reasoners.base import Reasoner
 
-PRIOR = ({"family": "logistic", "weight": 1.0, "n_classes": (2, 2)},)
 CLIP = 1e-7
 
 
@@ -25,8 +25,8 @@ CLIP = 1e-7
 class BayesDistance:
     """Means over tasks and queries at one number of context rows; log-losses and `kl` in nats.
 
-    `kl` is KL(Bayes || reasoner), `kl_error` its standard error over tasks, `lr_` is LogisticRegressionCV,
-    `mc_error` the largest Monte Carlo standard error of a Bayes probability.
+    `kl` is KL(Bayes || reasoner), `kl_error` its standard error over tasks, `lr_` is LogisticRegressionCV, `lr1_` is
+    LogisticRegression(C=1), `mc_error` the largest Monte Carlo standard error of a Bayes probability.
     """
 
     rows: int
@@ -36,22 +36,35 @@ class BayesDistance:
     log_loss: float
     bayes_log_loss: float
     lr_log_loss: float
+    lr1_log_loss: float
     accuracy: float
     bayes_accuracy: float
     lr_accuracy: float
+    lr1_accuracy: float
     mc_error: float
 
 
 def bayes_distance(
-    reasoner: GramReasoner, *, rows: int, n_tasks: int = 128, n_queries: int = 64, seed: int = 0
+    reasoner: Reasoner,
+    *,
+    rows: int,
+    n_features: tuple[int, int] = (1, 16),
+    scale: tuple[float, float] = (0.5, 10.0),
+    n_tasks: int = 128,
+    n_queries: int = 64,
+    seed: int = 0,
 ) -> BayesDistance:
     """Compare a reasoner with the posterior predictive on tasks of the logistic prior.
 
     Parameters
     ----------
-    reasoner : GramReasoner
+    reasoner : Reasoner
     rows : int
         Context rows N.
+    n_features : (int, int)
+        Bounds of D, uniform.
+    scale : (float, float)
+        Bounds of the standard deviation a of the weights, log-uniform; the paper has 10 for both.
     n_tasks, n_queries : int
         At least 4 tasks.
     seed : int
@@ -69,21 +82,25 @@ def bayes_distance(
     if n_tasks < 4:
         raise ValueError(f"n_tasks must be at least 4, the fewest that are drawn at once; got {n_tasks}")
     generator = torch.Generator().manual_seed(seed)
+    options = {"n_features": n_features, "scale": scale}
     tasks = sample_tasks(
         generator,
-        PRIOR,
+        ({"family": "logistic", "weight": 1.0, "n_classes": (2, 2), "options": options},),
         context_rows=(rows, rows),
         query_rows=n_queries,
         max_tasks=n_tasks,
         max_tokens=n_tasks * 2 * (rows + n_queries),
     )
-    bayes = posterior_predictive(tasks.context_x, tasks.context_y, tasks.query_x, generator=generator)
+    bayes = posterior_predictive(
+        tasks.context_x, tasks.context_y, tasks.query_x, scale=scale, generator=generator
+    )
     with torch.inference_mode():
         logits = reasoner(tasks.context_x, tasks.context_y, tasks.query_x, 2)
     answers = {
         "": logits.double().softmax(-1)[..., 1],
         "bayes_": bayes.probability,
-        "lr_": torch.stack([_logistic_regression(tasks, task) for task in range(n_tasks)]),
+        "lr_": torch.stack([_logistic_regression(tasks, task, tuned=True) for task in range(n_tasks)]),
+        "lr1_": torch.stack([_logistic_regression(tasks, task, tuned=False) for task in range(n_tasks)]),
     }
     divergence = _kl(bayes.probability, answers[""]).mean(1)
     scores: dict[str, float] = {}
@@ -100,9 +117,15 @@ def bayes_distance(
     )
 
 
-def evaluate(reasoner: GramReasoner, *, n_tasks: int = 128, seed: int = 0) -> list[dict[str, Any]]:
-    """Return :func:`bayes_distance` at 16, 64 and 256 rows, as ``metrics.json`` holds it."""
-    distances = (bayes_distance(reasoner, rows=rows, n_tasks=n_tasks, seed=seed) for rows in (16, 64, 256))
+def evaluate(
+    reasoner: Reasoner, *, rows: Sequence[int] = (16, 64, 256), **options: Any
+) -> list[dict[str, Any]]:
+    """Return :func:`bayes_distance` for several numbers of rows, as ``metrics.json`` holds it.
+
+    Rows beyond what the reasoner can read are left out.
+    """
+    limit = max(rows) if reasoner.max_context is None else reasoner.max_context
+    distances = (bayes_distance(reasoner, rows=n, **options) for n in rows if n <= limit)
     return [{key: round(value, 5) for key, value in asdict(distance).items()} for distance in distances]
 
 
@@ -115,14 +138,17 @@ def _log_likelihood(probability: Tensor, y: Tensor) -> Tensor:
     return torch.where(y == 1, probability, 1 - probability).clamp_min(CLIP).log()
 
 
-def _logistic_regression(tasks: Tasks, task: int) -> Tensor:
-    """Answer by LogisticRegressionCV; by C = 1 where a label occurs once, by Laplace's rule where it is absent."""
+def _logistic_regression(tasks: Tasks, task: int, *, tuned: bool) -> Tensor:
+    """Answer by LogisticRegressionCV, or by C = 1 where not `tuned` or where a label occurs once.
+
+    Where a label is absent, the answer is Laplace's rule.
+    """
     x, y, query_x = (part[task].numpy() for part in (tasks.context_x, tasks.context_y, tasks.query_x))
     rarest = np.bincount(y, minlength=2).min()
     if rarest == 0:
         return torch.full((len(query_x),), (y.sum() + 1) / (len(y) + 2), dtype=torch.float64)
     model: Any = LogisticRegression(max_iter=1000)
-    if rarest > 1:
+    if tuned and rarest > 1:
         model = LogisticRegressionCV(
             Cs=np.logspace(-3, 4, 8),
             l1_ratios=(0.0,),

@@ -19,7 +19,7 @@ from sktart._version import __version__
 from sktart.exceptions import RecipeError
 from sktart.pretrain.batches import TaskStream
 from sktart.pretrain.net import PretrainNet
-from sktart.pretrain.recipe import Recipe
+from sktart.pretrain.recipe import Recipe, recipe_from_dict
 from sktart.zoo.checkpoint import WEIGHTS, save_checkpoint
 from sktart.zoo.golden import golden_predictions
 
@@ -70,8 +70,7 @@ def save_state(path: Path, net: PretrainNet, progress: dict[str, Any]) -> None:
     state = {
         "recipe": net.recipe.fingerprint(),
         "module": net.module_.state_dict(),
-        "muon": net.muon_.state_dict(),
-        "adamw": net.adamw_.state_dict(),
+        "optimizers": {name: optimizer.state_dict() for name, optimizer in net.optimizers_.items()},
         "progress": progress,
     }
     temporary = path.with_suffix(".tmp")
@@ -99,8 +98,8 @@ def load_state(path: Path, net: PretrainNet) -> dict[str, Any] | None:
             f"{path} was made by another recipe than {net.recipe.name!r}; choose another --out, or remove that file"
         )
     net.module_.load_state_dict(state["module"])
-    net.muon_.load_state_dict(state["muon"])
-    net.adamw_.load_state_dict(state["adamw"])
+    for name, optimizer in net.optimizers_.items():
+        optimizer.load_state_dict(state["optimizers"][name])
     return state["progress"]
 
 
@@ -171,7 +170,10 @@ def _is_finished(out: Path, recipe: Recipe) -> bool:
     if not all(part.is_file() for part in parts):
         return False
     made, metrics = (json.loads(part.read_text(encoding="utf-8")) for part in parts[1:])
-    return made == json.loads(json.dumps(recipe.to_dict())) and metrics["training"]["steps"] == recipe.steps
+    return (
+        recipe_from_dict(made).fingerprint() == recipe.fingerprint()
+        and metrics["training"]["steps"] == recipe.steps
+    )
 
 
 def training_record(reached: dict[str, Any], device: str) -> dict[str, Any]:

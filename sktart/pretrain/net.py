@@ -1,4 +1,4 @@
-"""The skorch net of pretraining: Muon on the matrices of the blocks, AdamW on the rest, loss over groups of tasks."""
+"""The skorch net of pretraining: optimisers, schedule, loss over groups of tasks."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from sktart.exceptions import RecipeError
 from sktart.pretrain.batches import Epoch
 from sktart.pretrain.recipe import Recipe
 from sktart.priors import Tasks
-from sktart.reasoners.gram import GramReasoner
+from sktart.reasoners.families import build_reasoner
 from sktart.zoo import load_checkpoint
 
 MAX_GRADIENT_NORM = 1.0
@@ -36,9 +36,9 @@ class PretrainNet(NeuralNet):
     def __init__(self, recipe: Recipe, workers: Executor, device: Any = "cpu", **kwargs: Any) -> None:
         self.recipe = recipe
         self.workers_ = workers
-        kwargs.setdefault("module", GramReasoner)
+        kwargs.setdefault("module", build_reasoner)
         kwargs.setdefault("module__config", recipe.network)
-        kwargs.setdefault("criterion", nn.CrossEntropyLoss)
+        kwargs.setdefault("criterion", nn.Identity)  # each family has a loss of its own
         kwargs.setdefault("iterator_train", Epoch)
         kwargs.setdefault("train_split", None)
         kwargs.setdefault("verbose", 0)
@@ -66,23 +66,25 @@ class PretrainNet(NeuralNet):
         return self
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> PretrainNet:
-        """Split the parameters: hidden matrices go to Muon, everything else to AdamW."""
-        named = list(self.module_.named_parameters())
+        """Split the parameters as the recipe's optimizer has it; the two share their names with its rates."""
+        recipe, named = self.recipe, list(self.module_.named_parameters())
+        self.optimizers_: dict[str, torch.optim.Optimizer]
+        if recipe.optimizer == "adam":
+            self.optimizers_ = {
+                "adamw": torch.optim.AdamW([p for _, p in named], lr=0.0, weight_decay=recipe.weight_decay)
+            }
+            return self
         matrices = [
             p for name, p in named if name.startswith("blocks.") and name.endswith(".weight") and p.ndim == 2
         ]
         chosen = {id(p) for p in matrices}
         rest = [p for _, p in named if id(p) not in chosen]
-        recipe = self.recipe
-        self.muon_ = torch.optim.Muon(
-            matrices,
-            lr=recipe.muon_learning_rate,
-            weight_decay=recipe.weight_decay,
-            adjust_lr_fn="match_rms_adamw",
-        )
-        self.adamw_ = torch.optim.AdamW(
-            rest, lr=recipe.adamw_learning_rate, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)
-        )
+        self.optimizers_ = {
+            "muon": torch.optim.Muon(
+                matrices, lr=0.0, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
+            ),
+            "adamw": torch.optim.AdamW(rest, lr=0.0, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)),
+        }
         return self
 
     def train_step(self, batch: tuple[Tensor, list[Tasks]], **fit_params: Any) -> dict[str, Any]:
@@ -94,35 +96,29 @@ class PretrainNet(NeuralNet):
         for parameter, *gradients in zip(self.module_.parameters(), *(g for _, g in results), strict=True):
             parameter.grad = torch.stack(gradients).mean(0)
         nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)
-        share = schedule(step, self.recipe.steps, self.recipe.warmup_steps)
-        for optimizer, peak in (
-            (self.muon_, self.recipe.muon_learning_rate),
-            (self.adamw_, self.recipe.adamw_learning_rate),
-        ):
+        share = schedule(step, self.recipe)
+        for name, optimizer in self.optimizers_.items():
             for parameters in optimizer.param_groups:
-                parameters["lr"] = peak * share
+                parameters["lr"] = share * getattr(self.recipe, f"{name}_learning_rate")
             optimizer.step()
         return {"loss": torch.stack([loss for loss, _ in results]).mean(), "y_pred": None}
 
     def _loss_and_gradients(self, tasks: Tasks) -> tuple[Tensor, tuple[Tensor, ...]]:
         device = torch.device(self.device)
         with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
-            logits = self.module_(
+            loss = self.module_.loss(
                 tasks.context_x.to(device),
                 tasks.context_y.to(device),
                 tasks.query_x.to(device),
+                tasks.query_y.to(device),
                 tasks.n_classes,
             )
-        loss = self.criterion_(logits.float().flatten(0, 1), tasks.query_y.to(device).flatten())
         return loss.detach().cpu(), torch.autograd.grad(loss, list(self.module_.parameters()))
 
 
-def schedule(step: int, steps: int, warmup_steps: int) -> float:
-    """Share of the peak learning rate: linear up, then linear down to 0.
-
-    Examples
-    --------
-    >>> [schedule(step, 10, 2) for step in (0, 1, 2, 9)]
-    [0.5, 1.0, 1.0, 0.125]
-    """
-    return min((step + 1) / max(1, warmup_steps), (steps - step) / max(1, steps - warmup_steps))
+def schedule(step: int, recipe: Recipe) -> float:
+    """Share of the peak learning rate: linear up, then linear down to 0, or level for the paper's Adam."""
+    warm_up = (step + 1) / max(1, recipe.warmup_steps)
+    if recipe.optimizer == "adam":
+        return min(1.0, warm_up)
+    return min(warm_up, (recipe.steps - step) / max(1, recipe.steps - recipe.warmup_steps))

@@ -6,16 +6,27 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from inspect import signature
 from pathlib import Path
 from typing import Any
 
 from sktart.exceptions import CheckpointError, RecipeError
 from sktart.priors import FAMILIES
-from sktart.reasoners.config import GramConfig, config_from_dict
+from sktart.reasoners.config import DecoderConfig, ReasonerConfig, config_from_dict
 
-COMPONENT_KEYS = {"family", "weight", "n_classes", "from_step", "label_noise", "unit_rows", "options"}
+COMPONENT_KEYS = {
+    "family",
+    "weight",
+    "n_classes",
+    "from_step",
+    "label_noise",
+    "unit_rows",
+    "each_class",
+    "options",
+}
+RAMPS = ("n_features", "context_rows")
+DEFAULTS: dict[str, Any] = {"start": "", "optimizer": "muon", "curriculum": {}}
 MAX_SEED = 2**31 - 1  # a seed and the number of a group together make the 64-bit seed of a generator
 
 
@@ -27,7 +38,7 @@ class Recipe:
     ----------
     name : str
     seed : int
-    network : GramConfig
+    network : ReasonerConfig
     prior : tuple of dict
         Components of the mixture, see :func:`sktart.priors.sample_tasks`; one with `from_step` joins at that step.
     context_rows : (int, int)
@@ -41,13 +52,20 @@ class Recipe:
     max_tasks, max_tokens : int
         Bounds of a group.
     muon_learning_rate, adamw_learning_rate : float
-        Peaks; both rise over `warmup_steps` and fall linearly to 0.
+        Peaks, see `optimizer`.
     warmup_steps : int
     weight_decay : float
     precision : {"float32", "bfloat16"}
         Of matrix products; weights are float32.
     start : str
         Checkpoint to begin with, as :func:`sktart.load_checkpoint` takes it; empty for random weights.
+    optimizer : {"muon", "adam"}
+        "muon": Muon for the matrices of blocks and AdamW for the rest, with rates that rise over `warmup_steps` and
+        then fall linearly to 0. "adam", the paper's: Adam for all, with the constant `adamw_learning_rate` after
+        the warm-up.
+    curriculum : dict
+        Largest value over time of `n_features` (the option of the prior) and `context_rows`, each as
+        ``[start, end, increment, interval]``: `increment` is added every `interval` steps.
 
     Raises
     ------
@@ -57,7 +75,7 @@ class Recipe:
 
     name: str
     seed: int
-    network: GramConfig
+    network: ReasonerConfig
     prior: tuple[Mapping[str, Any], ...]
     context_rows: tuple[int, int]
     query_rows: int
@@ -72,6 +90,8 @@ class Recipe:
     weight_decay: float
     precision: str
     start: str = ""
+    optimizer: str = "muon"
+    curriculum: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         problems = []
@@ -94,14 +114,26 @@ class Recipe:
             problems.append(f"context_rows must be two rising positive integers, got {self.context_rows!r}")
         if self.precision not in ("float32", "bfloat16"):
             problems.append(f"precision must be 'float32' or 'bfloat16', got {self.precision!r}")
+        if self.optimizer not in ("muon", "adam"):
+            problems.append(f"optimizer must be 'muon' or 'adam', got {self.optimizer!r}")
+        problems += _curriculum_problems(self.curriculum)
         if not self.prior:
             problems.append("prior must have at least one component")
         for component in self.prior:
             problems += _component_problems(component)
         if self.prior and not problems and all(part.get("from_step", 0) > 0 for part in self.prior):
             problems.append("prior must have a component without from_step, to begin with")
+        if not problems and isinstance(self.network, DecoderConfig):
+            problems = _decoder_problems(self, self.network)
         if problems:
             raise RecipeError(f"recipe {self.name!r}: " + "; ".join(problems))
+
+    def limit(self, quantity: str, step: int) -> int | None:
+        """Return the largest value that the curriculum allows at a step, None where it sets no limit."""
+        if quantity not in self.curriculum:
+            return None
+        start, end, increment, interval = self.curriculum[quantity]
+        return min(end, start + increment * (step // interval))
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of the JSON file."""
@@ -127,6 +159,16 @@ def _are_bounds(value: Any, least: int) -> bool:
     return is_pair and all(_is_integer(bound, least) for bound in value) and value[0] <= value[1]
 
 
+def _curriculum_problems(curriculum: Any) -> list[str]:
+    if not isinstance(curriculum, Mapping) or set(curriculum) - set(RAMPS):
+        return [f"curriculum must be an object that may have {list(RAMPS)}, got {curriculum!r}"]
+    return [
+        f"curriculum of {key} must be [start, end, increment, interval], positive integers, got {ramp!r}"
+        for key, ramp in curriculum.items()
+        if not (isinstance(ramp, Sequence) and len(ramp) == 4 and all(_is_integer(part, 1) for part in ramp))
+    ]
+
+
 def _component_problems(component: Any) -> list[str]:
     if not isinstance(component, Mapping):
         return [f"a component of prior must be an object, got {component!r}"]
@@ -146,12 +188,32 @@ def _component_problems(component: Any) -> list[str]:
         problems.append(f"n_classes of {family} must be {rule}, got {n_classes!r}")
     if not _is_integer(component.get("from_step", 0), 0):
         problems.append(f"from_step of {family} must be an integer from 0, got {component['from_step']!r}")
+    if not isinstance(component.get("each_class", True), bool):
+        problems.append(f"each_class of {family} must be true or false, got {component['each_class']!r}")
     for key in ("label_noise", "unit_rows"):
         if not _is_number(component.get(key, 0), 1):
             problems.append(f"{key} of {family} must be a number from 0 to 1, got {component[key]!r}")
     known = [p.name for p in signature(FAMILIES[family]).parameters.values() if p.kind is p.KEYWORD_ONLY]
     if not isinstance(options, Mapping) or set(options) - set(known):
         problems.append(f"options of {family} may have {known}, got {options!r}")
+    return problems
+
+
+def _decoder_problems(recipe: Recipe, network: DecoderConfig) -> list[str]:
+    problems = []
+    length = recipe.context_rows[1] + recipe.query_rows
+    if length > network.n_pairs:
+        problems.append(
+            f"context_rows and query_rows together (={length}) must not exceed n_pairs (={network.n_pairs})"
+        )
+    for component in recipe.prior:
+        n_features = component.get("options", {}).get("n_features", (math.inf, math.inf))
+        if n_features[1] > network.n_features:
+            problems.append(
+                f"option n_features must not exceed the network's {network.n_features}, got {n_features!r}"
+            )
+        if tuple(component["n_classes"]) != (2, 2) or component.get("each_class", True):
+            problems.append("a decoder learns from sequences with n_classes [2, 2] and each_class false")
     return problems
 
 
@@ -164,7 +226,7 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
         If a key is missing or unknown, or a value breaks its rule.
     """
     expected = {field.name for field in fields(Recipe)}
-    values = {"start": "", **values}
+    values = {**DEFAULTS, **values}
     if set(values) != expected:
         missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
         raise RecipeError(f"a recipe has the keys {sorted(expected)}: missing {missing}, unknown {unknown}")

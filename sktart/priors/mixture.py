@@ -50,7 +50,8 @@ def sample_tasks(
     generator : torch.Generator
     components : sequence of dict
         Each has `family`, `weight` (its share of draws), `n_classes` (bounds, log-uniform), optionally `label_noise`
-        and `unit_rows` (shares of tasks that have them) and `options` of the family.
+        and `unit_rows` (shares of tasks that have them), `each_class` (whether the context begins with a row of each
+        class, true unless said otherwise) and `options` of the family.
     context_rows : (int, int)
         Bounds of N, log-uniform; at least the number of classes is taken.
     query_rows : int
@@ -72,7 +73,8 @@ def sample_tasks(
     x, y = family(generator, n_tasks, n_rows, n_classes, **chosen.get("options", {}))
     x = _unit_rows(generator, x, chosen.get("unit_rows", 0.0))
     y = _label_noise(generator, y, n_classes, chosen.get("label_noise", 0.0))
-    x, y = _context_holds_each_class(x, y, n_classes)
+    if chosen.get("each_class", True):
+        x, y = _context_holds_each_class(x, y, n_classes)
     return Tasks(x[:, :n_context], y[:, :n_context], x[:, n_context:], y[:, n_context:], n_classes)
 
 

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, ClassVar
 
 from sktart.exceptions import CheckpointError
 
 
 @dataclass(frozen=True)
-class GramConfig:
-    """Shape of a :class:`~sktart.reasoners.gram.GramReasoner`.
+class ReasonerConfig:
+    """Positive integers that give a network its shape; the base of one config a family.
 
     Parameters
     ----------
@@ -20,26 +20,18 @@ class GramConfig:
         Number of blocks.
     n_heads : int
         Attention heads of a block; divides `width`.
-    mlp_ratio : int
-        Hidden channels of a block's MLP, as a multiple of `width`.
 
     Raises
     ------
     CheckpointError
         If a number is not a positive integer, or `n_heads` does not divide `width`.
-
-    Examples
-    --------
-    >>> GramConfig(width=64, n_heads=3)
-    Traceback (most recent call last):
-    ...
-    sktart.exceptions.CheckpointError: width (=64) must be divisible by n_heads (=3)
     """
 
-    width: int = 64
-    n_layers: int = 8
-    n_heads: int = 4
-    mlp_ratio: int = 2
+    family: ClassVar[str]
+
+    width: int
+    n_layers: int
+    n_heads: int
 
     def __post_init__(self) -> None:
         for field in fields(self):
@@ -51,10 +43,64 @@ class GramConfig:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``config.json``."""
-        return {"family": "gram", **asdict(self)}
+        return {"family": self.family, **asdict(self)}
 
 
-def config_from_dict(values: dict[str, Any]) -> GramConfig:
+@dataclass(frozen=True)
+class GramConfig(ReasonerConfig):
+    """Shape of a :class:`~sktart.reasoners.gram.GramReasoner`.
+
+    Parameters
+    ----------
+    width, n_layers, n_heads : int
+        See :class:`ReasonerConfig`.
+    mlp_ratio : int
+        Hidden channels of a block's MLP, as a multiple of `width`.
+
+    Examples
+    --------
+    >>> GramConfig(width=64, n_heads=3)
+    Traceback (most recent call last):
+    ...
+    sktart.exceptions.CheckpointError: width (=64) must be divisible by n_heads (=3)
+    """
+
+    family: ClassVar[str] = "gram"
+
+    width: int = 64
+    n_layers: int = 8
+    n_heads: int = 4
+    mlp_ratio: int = 2
+
+
+@dataclass(frozen=True)
+class DecoderConfig(ReasonerConfig):
+    """Shape of a :class:`~sktart.reasoners.decoder.DecoderReasoner`; the defaults are the published head's.
+
+    Parameters
+    ----------
+    width, n_layers, n_heads : int
+        See :class:`ReasonerConfig`.
+    n_features : int
+        Features it reads; rows with fewer are padded with zeros.
+    n_pairs : int
+        Pairs of a row and its label for which there are learned positions, two for each pair. A query takes
+        the first position of a pair, so a context has one row less.
+    """
+
+    family: ClassVar[str] = "decoder"
+
+    width: int = 256
+    n_layers: int = 12
+    n_heads: int = 8
+    n_features: int = 16
+    n_pairs: int = 258
+
+
+CONFIGS: dict[str, type[ReasonerConfig]] = {config.family: config for config in (GramConfig, DecoderConfig)}
+
+
+def config_from_dict(values: dict[str, Any]) -> ReasonerConfig:
     """Rebuild a config from the content of ``config.json``.
 
     Raises
@@ -69,12 +115,15 @@ def config_from_dict(values: dict[str, Any]) -> GramConfig:
     """
     values = dict(values)
     family = values.pop("family", None)
-    if family != "gram":
-        raise CheckpointError(f"unknown reasoner family {family!r} in config.json; this version knows 'gram'")
-    expected = {field.name for field in fields(GramConfig)}
+    if not isinstance(family, str) or family not in CONFIGS:
+        known = ", ".join(map(repr, CONFIGS))
+        raise CheckpointError(
+            f"unknown reasoner family {family!r} in config.json; this version knows {known}"
+        )
+    expected = {field.name for field in fields(CONFIGS[family])}
     if set(values) != expected:
         missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
         raise CheckpointError(
-            f"config.json does not describe a gram reasoner: missing {missing}, unknown {unknown}"
+            f"config.json does not describe a {family} reasoner: missing {missing}, unknown {unknown}"
         )
-    return GramConfig(**values)
+    return CONFIGS[family](**values)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sktart.reasoners.base import Reasoner
 from sktart.reasoners.config import GramConfig
 
 # Attention logits held at once while a context is read: beyond it, rows are taken in chunks.
@@ -121,7 +122,7 @@ class GramBlock(nn.Module):
         return x.unflatten(-1, (self.n_heads, -1)).transpose(2, 3)
 
 
-class GramReasoner(nn.Module):
+class GramReasoner(Reasoner):
     """In-context classifier that sees features only through inner products.
 
     A Transformer over (row, class) tokens. Its symmetries are exact: context order, query order, rotation, reflection,
@@ -147,6 +148,8 @@ class GramReasoner(nn.Module):
     torch.Size([1, 3, 2])
     """
 
+    config: GramConfig
+
     def __init__(self, config: GramConfig) -> None:
         super().__init__()
         self.config = config
@@ -155,16 +158,12 @@ class GramReasoner(nn.Module):
         self.norm = nn.LayerNorm(config.width)
         self.read_out = nn.Linear(config.width, 1)
 
-    def forward(
-        self,
-        context_x: Tensor,
-        context_y: Tensor,
-        query_x: Tensor,
-        n_classes: int,
-        weight: Tensor | None = None,
+    def loss(
+        self, context_x: Tensor, context_y: Tensor, query_x: Tensor, query_y: Tensor, n_classes: int
     ) -> Tensor:
-        """Read a context and answer queries; see `read_context` and `answer`."""
-        return self.answer(self.read_context(context_x, context_y, n_classes, weight), query_x)
+        """Return the cross-entropy over queries."""
+        logits = self(context_x, context_y, query_x, n_classes)
+        return F.cross_entropy(logits.float().flatten(0, 1), query_y.flatten())
 
     def read_context(
         self, context_x: Tensor, context_y: Tensor, n_classes: int, weight: Tensor | None = None

@@ -12,8 +12,9 @@ import torch
 from safetensors import SafetensorError
 
 from sktart.exceptions import CheckpointError
+from sktart.reasoners.base import Reasoner
 from sktart.reasoners.config import config_from_dict
-from sktart.reasoners.gram import GramReasoner
+from sktart.reasoners.families import build_reasoner
 
 WEIGHTS = "model.safetensors"
 
@@ -26,12 +27,12 @@ class Checkpoint:
     ----------
     name : str
         Name in the registry, or the folder it came from.
-    reasoner : GramReasoner
+    reasoner : Reasoner
         In float32, in evaluation mode, without gradients.
     """
 
     name: str
-    reasoner: GramReasoner
+    reasoner: Reasoner
 
 
 def write_atomically(path: Path, content: bytes) -> None:
@@ -42,7 +43,7 @@ def write_atomically(path: Path, content: bytes) -> None:
 
 
 def save_checkpoint(
-    folder: str | Path, reasoner: GramReasoner, *, recipe: dict[str, Any], metrics: dict[str, Any]
+    folder: str | Path, reasoner: Reasoner, *, recipe: dict[str, Any], metrics: dict[str, Any]
 ) -> None:
     """Write a complete checkpoint folder; the weights come last, so that they are there only when all is."""
     folder = Path(folder)
@@ -114,7 +115,7 @@ def load_folder(folder: str | Path, name: str | None = None) -> Checkpoint:
     config = config_from_dict(values)
     # On "meta" nothing is drawn, so that loading leaves torch's global generator alone.
     with torch.device("meta"):
-        reasoner = GramReasoner(config)
+        reasoner = build_reasoner(config)
     try:
         reasoner.load_state_dict(state, strict=True, assign=True)
     except RuntimeError as error:
@@ -128,27 +129,28 @@ def _json(values: dict[str, Any]) -> str:
 
 def model_card(recipe: dict[str, Any], metrics: dict[str, Any]) -> str:
     """Compose README.md with the Hub's metadata on top."""
-    training = metrics["training"]
-    families = sorted({component["family"] for component in recipe["prior"]})
     bayes = metrics.get("bayes", [])
     lines = [
         "---",
         "library_name: sktart",
-        "license: bsd-3-clause",
+        *(["license: bsd-3-clause"] if "training" in metrics else []),
         "tags: [sktart, in-context-learning, tabular-classification, few-shot]",
         "---",
         f"# {recipe['name']}",
         "",
         "A reasoner for [sktart]: it reads labelled feature rows and classifies new ones in context, without training.",
         "",
-        f"- trained on synthetic tasks only ({', '.join(families)}), {training['steps']} steps, seed {recipe['seed']}",
-        f"- contexts of {recipe['context_rows'][0]} to {recipe['context_rows'][1]} rows were seen in training",
-        f"- made by `sktart pretrain recipe.json` in {training['seconds'] / 60:.0f} minutes "
-        f"on {training['device']} ({training['cores']} cores)"
-        + (f", starting from {recipe['start']}" if recipe.get("start") else ""),
+        *(_training_lines(recipe, metrics["training"]) if "training" in metrics else _import_lines(metrics)),
         "",
     ]
     if bayes:
+        prior = metrics.get("bayes_prior", {"n_features": [1, 16], "scale": [0.5, 10.0]})
+        low, high = prior["n_features"]
+        lines += [
+            f"On logistic regression tasks with {low} to {high} features, weights of standard deviation "
+            f"{prior['scale'][0]:g} to {prior['scale'][1]:g}:",
+            "",
+        ]
         lines.append("| rows | KL(Bayes, reasoner) | log-loss | of Bayes | of LogisticRegressionCV |")
         lines.append("| --- | --- | --- | --- | --- |")
         keys = ("kl", "log_loss", "bayes_log_loss", "lr_log_loss")
@@ -158,3 +160,19 @@ def model_card(recipe: dict[str, Any], metrics: dict[str, Any]) -> str:
         ]
         lines.append("")
     return "\n".join(lines)
+
+
+def _training_lines(recipe: dict[str, Any], training: dict[str, Any]) -> list[str]:
+    families = sorted({component["family"] for component in recipe["prior"]})
+    return [
+        f"- trained on synthetic tasks only ({', '.join(families)}), {training['steps']} steps, seed {recipe['seed']}",
+        f"- contexts of {recipe['context_rows'][0]} to {recipe['context_rows'][1]} rows were seen in training",
+        f"- made by `sktart pretrain recipe.json` in {training['seconds'] / 60:.0f} minutes "
+        f"on {training['device']} ({training['cores']} cores)"
+        + (f", starting from {recipe['start']}" if recipe.get("start") else ""),
+    ]
+
+
+def _import_lines(metrics: dict[str, Any]) -> list[str]:
+    source = metrics["imported"]
+    return [f"- imported by `sktart import-tart {source['file']}` (sha256 {source['sha256']})"]

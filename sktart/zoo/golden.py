@@ -7,7 +7,7 @@ import copy
 import torch
 from torch import Tensor
 
-from sktart.reasoners.gram import GramReasoner
+from sktart.reasoners.base import Reasoner
 
 N_CLASSES = 3
 
@@ -27,9 +27,12 @@ def golden_task() -> tuple[Tensor, Tensor, Tensor]:
     return context_x, labels, values[:, 24:] + 0.5
 
 
-def golden_predictions(reasoner: GramReasoner) -> list[list[float]]:
-    """Return probabilities (6, 3) of a reasoner on the golden task, computed in float64."""
+def golden_predictions(reasoner: Reasoner) -> list[list[float]]:
+    """Return probabilities (6, 3) of a reasoner on the golden task, or what of it fits, computed in float64."""
     context_x, context_y, query_x = golden_task()
+    rows, features = slice(reasoner.max_context), slice(reasoner.max_features)
     with torch.inference_mode():
-        logits = copy.deepcopy(reasoner).double()(context_x, context_y, query_x, N_CLASSES)
+        logits = copy.deepcopy(reasoner).double()(
+            context_x[:, rows, features], context_y[:, rows], query_x[..., features], N_CLASSES
+        )
     return logits.softmax(-1)[0].tolist()

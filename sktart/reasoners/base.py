@@ -1,0 +1,62 @@
+"""What every family of reasoners offers to the estimator and to pretraining."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from typing import Any, ClassVar
+
+from torch import Tensor, nn
+
+
+class Reasoner(nn.Module):
+    """Reads labelled rows once, then answers for any number of queries, each by itself.
+
+    Attributes
+    ----------
+    config : GramConfig or DecoderConfig
+        What ``config.json`` holds.
+    reads_in_order : bool
+        Whether the order of context rows changes the answer. Such reasoners cannot weigh rows.
+    max_context, max_features : int or None
+        What the network can take; None where there is no limit.
+    """
+
+    config: Any
+    reads_in_order: ClassVar[bool] = False
+
+    @property
+    def max_context(self) -> int | None:
+        """Largest number of context rows."""
+        return None
+
+    @property
+    def max_features(self) -> int | None:
+        """Largest number of features."""
+        return None
+
+    @abstractmethod
+    def read_context(
+        self, context_x: Tensor, context_y: Tensor, n_classes: int, weight: Tensor | None = None
+    ) -> Any:
+        """Run labelled rows (B, N, D) with integer labels (B, N) through the network once."""
+
+    @abstractmethod
+    def answer(self, context: Any, query_x: Tensor) -> Tensor:
+        """Return logits (B, M, C) for queries (B, M, D)."""
+
+    @abstractmethod
+    def loss(
+        self, context_x: Tensor, context_y: Tensor, query_x: Tensor, query_y: Tensor, n_classes: int
+    ) -> Tensor:
+        """Return the mean cross-entropy of a batch of tasks, in nats."""
+
+    def forward(
+        self,
+        context_x: Tensor,
+        context_y: Tensor,
+        query_x: Tensor,
+        n_classes: int,
+        weight: Tensor | None = None,
+    ) -> Tensor:
+        """Read a context and answer queries; see `read_context` and `answer`."""
+        return self.answer(self.read_context(context_x, context_y, n_classes, weight), query_x)
