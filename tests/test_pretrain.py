@@ -8,6 +8,7 @@ import sys
 import time
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -468,3 +469,36 @@ def test_epoch_begins_where_the_stream_stands():
     stream.start = 4
     steps = [int(step) for step, groups in Epoch(stream, batch_size=1)]
     assert steps == [4, 5]
+
+
+ZOO = Path(__file__).parents[1] / "zoo"
+
+
+@pytest.mark.skipif(not ZOO.is_dir(), reason="the recipes are in the source tree")
+@pytest.mark.parametrize("name", ["tart-decoder-d16", "tart-decoder-d16-paper"])
+def test_recipes_of_decoders_run(name, tmp_path):
+    recipe = read_recipe(ZOO / "16" / "any" / name / "recipe.json")
+    assert pretrain(replace(recipe, steps=2, steps_per_epoch=1), tmp_path, progress=False)
+    assert load_folder(tmp_path).reasoner.config == recipe.network
+
+
+def test_the_papers_recipe_is_the_papers():
+    recipe = read_recipe(ZOO / "16" / "any" / "tart-decoder-d16-paper" / "recipe.json")
+    assert recipe.network.to_dict() == {
+        "family": "decoder",
+        "width": 256,
+        "n_layers": 12,
+        "n_heads": 8,
+        "n_features": 16,
+        "n_pairs": 258,
+    }
+    first, last = TaskStream(recipe)[0], TaskStream(replace(recipe, steps=50_000))[34_999]
+    for groups, n_rows, n_features in ((first, 17, 4), (last, 257, 16)):
+        assert sum(len(tasks.context_x) for tasks in groups) == 128
+        assert {tasks.context_x.shape[1:] for tasks in groups} == {(n_rows, n_features)}
+    with ThreadPoolExecutor(1) as pool:
+        net = PretrainNet(recipe, pool).initialize()
+    (adam,) = net.optimizers_.values()
+    (group,) = adam.param_groups
+    assert (group["betas"], group["weight_decay"]) == ((0.9, 0.999), 0)
+    assert schedule(34_999, recipe) * recipe.adamw_learning_rate == 1e-4

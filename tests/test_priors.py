@@ -120,6 +120,16 @@ def test_logistic_features_are_standard_normal():
     torch.testing.assert_close(x.flatten(0, 1).T.cov(), torch.eye(4), atol=0.02, rtol=0)
 
 
+@pytest.mark.parametrize("each_class", [True, False])
+def test_context_begins_with_each_class_unless_said_otherwise(each_class):
+    component = {"family": "logistic", "weight": 1.0, "n_classes": (2, 2), "each_class": each_class}
+    tasks = sample_tasks(
+        generator(), [component], context_rows=(6, 6), query_rows=1, max_tasks=200, max_tokens=10**6
+    )
+    differ = (tasks.context_y[:, 0] != tasks.context_y[:, 1]).float().mean().item()
+    assert differ > 0.9 if each_class else 0.3 < differ < 0.7
+
+
 @pytest.mark.parametrize("scale", [0.5, 10.0])
 def test_logistic_labels_follow_the_definition_in_one_dimension(scale):
     """P(y = 1 | x) over w ~ N(0, a^2) is 1/2 for each x, so look at pairs: the integral over w is known."""

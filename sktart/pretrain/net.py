@@ -13,6 +13,7 @@ from sktart.exceptions import RecipeError
 from sktart.pretrain.batches import Epoch
 from sktart.pretrain.recipe import Recipe
 from sktart.priors import Tasks
+from sktart.reasoners._nearest_mean import start_from_nearest_mean
 from sktart.reasoners.families import build_reasoner
 from sktart.zoo import load_checkpoint
 
@@ -55,6 +56,8 @@ class PretrainNet(NeuralNet):
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
             super().initialize_module()
+            if self.recipe.initialise == "nearest-mean":
+                start_from_nearest_mean(self.module_)
         if self.recipe.start:
             start = load_checkpoint(self.recipe.start).reasoner
             if start.config != self.recipe.network:

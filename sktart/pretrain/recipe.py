@@ -26,7 +26,7 @@ COMPONENT_KEYS = {
     "options",
 }
 RAMPS = ("n_features", "context_rows")
-DEFAULTS: dict[str, Any] = {"start": "", "optimizer": "muon", "curriculum": {}}
+DEFAULTS: dict[str, Any] = {"start": "", "initialise": "random", "optimizer": "muon", "curriculum": {}}
 MAX_SEED = 2**31 - 1  # a seed and the number of a group together make the 64-bit seed of a generator
 
 
@@ -59,6 +59,9 @@ class Recipe:
         Of matrix products; weights are float32.
     start : str
         Checkpoint to begin with, as :func:`sktart.load_checkpoint` takes it; empty for random weights.
+    initialise : {"random", "nearest-mean"}
+        Weights to begin with where there is no `start`; "nearest-mean" is for decoders, see
+        :func:`sktart.reasoners._nearest_mean.start_from_nearest_mean`.
     optimizer : {"muon", "adam"}
         "muon": Muon for the matrices of blocks and AdamW for the rest, with rates that rise over `warmup_steps` and
         then fall linearly to 0. "adam", the paper's: Adam for all, with the constant `adamw_learning_rate` after
@@ -90,6 +93,7 @@ class Recipe:
     weight_decay: float
     precision: str
     start: str = ""
+    initialise: str = "random"
     optimizer: str = "muon"
     curriculum: Mapping[str, Sequence[int]] = field(default_factory=dict)
 
@@ -114,6 +118,12 @@ class Recipe:
             problems.append(f"context_rows must be two rising positive integers, got {self.context_rows!r}")
         if self.precision not in ("float32", "bfloat16"):
             problems.append(f"precision must be 'float32' or 'bfloat16', got {self.precision!r}")
+        choices = ("random", "nearest-mean") if isinstance(self.network, DecoderConfig) else ("random",)
+        if self.initialise not in choices:
+            family = self.network.family
+            problems.append(
+                f"initialise of a {family} reasoner must be one of {choices}, got {self.initialise!r}"
+            )
         if self.optimizer not in ("muon", "adam"):
             problems.append(f"optimizer must be 'muon' or 'adam', got {self.optimizer!r}")
         problems += _curriculum_problems(self.curriculum)
