@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from time import perf_counter
@@ -16,24 +15,14 @@ from joblib import Memory
 from methods import METHODS, preparation
 from readers import EXTRA_SOURCES, SOURCES, DataSet, load
 from report import summarise
-from scores import SCORES
+from scores import fit_and_score
 
 LABELS = (8, 16, 32, 64, 128, 256)
 
 
 def run_method(method: str, parts: tuple[np.ndarray, ...], checkpoint: str | None) -> dict[str, float]:
     """Fit one method on a context and score it on the queries."""
-    context_x, context_y, query_x, query_y = parts
-    with warnings.catch_warnings():
-        # Rare and wanted nowhere: the smallest contexts let solvers and folds complain.
-        warnings.simplefilter("ignore")
-        start = perf_counter()
-        classifier = METHODS[method](context_y, checkpoint).fit(context_x, context_y)
-        fitted = perf_counter()
-        proba = classifier.predict_proba(query_x)
-        done = perf_counter()
-    scores = {name: score(query_y, proba) for name, score in SCORES.items()}
-    return scores | {"fit_seconds": fitted - start, "predict_seconds": done - fitted}
+    return fit_and_score(METHODS[method](parts[1], checkpoint), parts)
 
 
 def run_data_set(data: DataSet, args: argparse.Namespace) -> Iterator[dict[str, object]]:

@@ -49,21 +49,35 @@ def read_raft(folder: Path, name: str) -> tuple[list[str], np.ndarray, None]:
     return table["text"].tolist(), table["label"].to_numpy(), None
 
 
-def read_images(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read the images of ``<name>.npz`` as flat rows of pixels in 0 to 1."""
+def read_pixels(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Read the images of ``<name>.npz`` as bytes, (images, height, width) or (images, height, width, 3)."""
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
         parts = [arrays[f"X_{split}"] for split in ("train", "test")]
         y = np.concatenate([arrays["y_train"], arrays["y_test"]])
-    X = np.concatenate(parts).reshape(len(y), -1) / np.float32(255)
-    return X, y, np.arange(len(y)) >= len(parts[0])
+    return np.concatenate(parts), y, np.arange(len(y)) >= len(parts[0])
+
+
+def flatten(images: np.ndarray) -> np.ndarray:
+    """Turn images of bytes into flat rows of pixels in 0 to 1."""
+    return images.reshape(len(images), -1) / np.float32(255)
+
+
+def read_images(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Read the images of ``<name>.npz`` as flat rows of pixels in 0 to 1."""
+    images, y, is_test = read_pixels(folder, name)
+    return flatten(images), y, is_test
+
+
+def read_clips(folder: Path, name: str) -> tuple[list[np.ndarray], int, np.ndarray, np.ndarray]:
+    """Read the clips of ``<name>.npz`` as samples in -1 to 1, and their rate in hertz."""
+    with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
+        clips = np.split(arrays["audio"] / np.float32(2**15), arrays["offsets"][1:-1])
+        return clips, int(arrays["sample_rate"]), arrays["label"], arrays["is_test"]
 
 
 def read_audio(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Read the clips of ``<name>.npz`` as mean and deviation over time of their log-mel spectrogram."""
-    with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
-        clips = np.split(arrays["audio"] / np.float32(2**15), arrays["offsets"][1:-1])
-        rate = int(arrays["sample_rate"])
-        y, is_test = arrays["label"], arrays["is_test"]
+    clips, rate, y, is_test = read_clips(folder, name)
     return np.stack([log_mel_statistics(clip, rate) for clip in clips]), y, is_test
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from methods import METHODS, OURS, REFERENCE
+from methods import OURS, REFERENCE
 from scipy.stats import t
 
 CELL = ["shares", "dataset", "labels"]
@@ -34,16 +34,19 @@ def verdict(mean: float, half_width: float, sign: int) -> str:
     return "win" if mean * sign > 0 else "loss"
 
 
-def compare(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
+def compare(
+    rows: pd.DataFrame, metric: str, ours: str = OURS, keys: Sequence[str] = tuple(CELL)
+) -> pd.DataFrame:
     """Compare us with each baseline in each cell: means, paired difference, half-width, verdict."""
     results = []
-    for cell, group in rows.groupby(CELL, sort=False):
+    baselines = [name for name in rows["method"].unique() if name != ours]
+    for cell, group in rows.groupby(list(keys), sort=False):
         by_seed = group.pivot(index="seed", columns="method", values=metric)
-        for baseline in (name for name in METHODS if name in by_seed and name != OURS):
-            mean, half_width = paired_interval((by_seed[OURS] - by_seed[baseline]).to_numpy())
+        for baseline in (name for name in baselines if {ours, name} <= set(by_seed)):
+            mean, half_width = paired_interval((by_seed[ours] - by_seed[baseline]).to_numpy())
             results.append(
-                dict(zip(CELL, cell, strict=True))
-                | {"baseline": baseline, "ours": by_seed[OURS].mean(), "theirs": by_seed[baseline].mean()}
+                dict(zip(keys, cell, strict=True))
+                | {"baseline": baseline, "ours": by_seed[ours].mean(), "theirs": by_seed[baseline].mean()}
                 | {"difference": mean, "half_width": half_width}
                 | {"verdict": verdict(mean, half_width, METRICS[metric])}
             )

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import warnings
+from time import perf_counter
+
 import numpy as np
+from sklearn.base import ClassifierMixin
 
 FLOOR = 1e-7  # a probability below counts as this, so no row costs more than 16.1 nats
 
@@ -31,3 +35,18 @@ def calibration_error(y: np.ndarray, proba: np.ndarray, n_bins: int = 15) -> flo
 
 
 SCORES = {"accuracy": accuracy, "log_loss": log_loss, "ece": calibration_error}
+
+
+def fit_and_score(classifier: ClassifierMixin, parts: tuple[np.ndarray, ...]) -> dict[str, float]:
+    """Fit a classifier on rows and labels, and score it on further rows and labels."""
+    context_x, context_y, query_x, query_y = parts
+    with warnings.catch_warnings():
+        # Rare and wanted nowhere: the smallest contexts let solvers and folds complain.
+        warnings.simplefilter("ignore")
+        start = perf_counter()
+        classifier.fit(context_x, context_y)
+        fitted = perf_counter()
+        proba = classifier.predict_proba(query_x)
+        done = perf_counter()
+    scores = {name: score(query_y, proba) for name, score in SCORES.items()}
+    return scores | {"fit_seconds": fitted - start, "predict_seconds": done - fitted}

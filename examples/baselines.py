@@ -1,4 +1,4 @@
-"""The baseline of both examples."""
+"""The baseline of the examples."""
 
 from __future__ import annotations
 
@@ -17,7 +17,11 @@ class TunedLogisticRegression(LogisticRegressionCV):
         )
 
     def fit(self, X, y):
-        """Fit, leaving out the notices about coming changes of defaults, which differ between releases."""
+        """Fit with at most as many folds as the smallest class has rows.
+
+        Notices about coming changes of defaults, which differ between releases, are left out.
+        """
+        self.cv = min(5, np.unique(y, return_counts=True)[1].min())
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", FutureWarning)
             return super().fit(X, y)

@@ -87,3 +87,61 @@ def test_numbers_only_runs(capsys):
     assert "24 candidates" in out
     assert "best pipeline on new rows" in out
     assert err == ""
+
+
+def run_quickly(example, capsys, *options):
+    capsys.readouterr()  # what transformers says when a tiny model is written
+    example.main(["--sizes", "2", "4", "--seeds", "2", "--test", "5", *options])
+    out, err = capsys.readouterr()
+    assert out.count("TartReasoner  ") == 2
+    assert err == ""
+    return out
+
+
+@pytest.mark.parametrize("kind", [None, "vit"])
+def test_images_runs(capsys, tiny, kind, monkeypatch):
+    import images
+
+    digits, labels = images.load()
+    monkeypatch.setattr(images, "load", lambda: (digits[:150], labels[:150]))
+    out = run_quickly(images, capsys, *(() if kind is None else ("--model", str(tiny(kind)))))
+    assert "one pipeline from images to digits, 40 labels" in out
+
+
+@pytest.mark.parametrize("kind", [None, "whisper"])
+def test_tones_runs(capsys, tiny, kind):
+    import tones
+
+    out = run_quickly(tones, capsys, *(() if kind is None else ("--model", str(tiny(kind)))))
+    assert (f"they are {', '.join(sorted(tones.KINDS))}" in out) == (kind is not None)
+
+
+def test_edges_turn_with_the_image():
+    import images
+
+    ramp = np.uint8(np.tile(np.arange(8) * 10, (8, 1)))  # brighter to the right
+    right, down = (images.edges(image[None]).reshape(-1, images.N_ANGLES) for image in (ramp, ramp.T))
+    assert (right.argmax(axis=1) == 0).all()
+    assert (down.argmax(axis=1) == images.N_ANGLES // 4).all()
+    np.testing.assert_allclose(np.linalg.norm(right), 1, atol=1e-4)
+
+
+def test_overtones_do_not_know_the_pitch():
+    import tones
+
+    seconds = np.arange(tones.RATE) / tones.RATE
+    low, high = (np.sin(2 * np.pi * hertz * seconds) for hertz in (250, 500))
+    rich = tones.KINDS["square"](2 * np.pi * 250 * seconds)
+    low, high, rich = tones.overtones(np.stack([low, high, rich]))
+    assert np.abs(low - high).max() < 0.05
+    assert np.abs(low - rich).max() > 0.2
+
+
+def test_tones_depend_on_the_seed_only():
+    import tones
+
+    clips, kinds = tones.make_tones(3)
+    assert (clips == tones.make_tones(3)[0]).all()
+    assert not (clips == tones.make_tones(3, seed=1)[0]).all()
+    assert clips.shape == (3 * len(tones.KINDS), tones.RATE)
+    assert set(kinds) == set(tones.KINDS)
