@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from numbers import Integral
 from os import PathLike
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -71,7 +72,12 @@ def _checked(entry: Any, row: str, reader: str, sampling_rate: int | None) -> Cl
             raise ValueError(
                 f"a clip given as a dict must hold 'array' and 'sampling_rate'; {row} holds {sorted(entry)}"
             )
-        return _clip(entry["array"], row, int(entry["sampling_rate"]))
+        rate = entry["sampling_rate"]
+        if not isinstance(rate, Integral) or rate < 1:
+            raise ValueError(
+                f"the sampling_rate of a clip must be an integer of at least 1, in hertz; {row} has {rate!r}"
+            )
+        return _clip(entry["array"], row, int(rate))
     if sampling_rate is None:
         raise ValueError(
             f"{reader} must know the rate of the samples; {row} does not say it, so pass sampling_rate=..., "
@@ -106,9 +112,12 @@ def _clip(entry: Any, row: str, rate: int) -> Clip:
                 "so convert it"
             )
         return Clip((samples / -float(np.iinfo(samples.dtype).min)).astype(np.float32), rate)
-    samples = samples.astype(np.float32)
+    with np.errstate(over="ignore"):
+        samples = samples.astype(np.float32)
     if not np.isfinite(samples).all():
-        raise ValueError(f"a clip must hold finite numbers; {row} has NaN or infinity, so mend or drop it")
+        raise ValueError(
+            f"a clip must hold finite numbers; {row} has NaN or infinity in float32, so mend or drop it"
+        )
     return Clip(samples, rate)
 
 

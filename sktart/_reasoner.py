@@ -211,9 +211,22 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         return np.exp(self.predict_log_proba(X))
 
     def predict_log_proba(self, X: Any) -> np.ndarray:
-        """Return the logarithm of the probabilities, shape (M, C)."""
+        """Return the logarithm of the probabilities, shape (M, C).
+
+        Raises
+        ------
+        ValueError
+            If X breaks a rule, or features are so large that the network overflows.
+        """
         check_fitted(self)
-        return self._net.log_proba(validate_queries(self, X))
+        X = validate_queries(self, X)
+        log_proba = self._net.log_proba(X)
+        if np.isnan(log_proba).any():
+            raise ValueError(
+                f"features must be small enough for checkpoint {self.checkpoint_!r} to compute with; those of fit, or "
+                f"these with up to {np.abs(X).max():.3g}, overflow: standardise them, for instance with StandardScaler"
+            )
+        return log_proba
 
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each row, shape (M,)."""

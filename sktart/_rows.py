@@ -44,7 +44,8 @@ def as_texts(X: Any, reader: str) -> list[str]:
     Raises
     ------
     ValueError
-        If `X` is one bare string, has no row or several columns, or holds a missing or other value.
+        If `X` is one bare string, has no row or several columns, or holds a missing value or anything but valid
+        Unicode.
 
     Examples
     --------
@@ -66,6 +67,13 @@ def as_texts(X: Any, reader: str) -> list[str]:
                 f"{reader} reads text, but row {row} holds {entry!r} ({type(entry).__name__}); "
                 "pass a flat sequence of str, or encoder=None if X holds numbers"
             )
+        try:
+            entry.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{reader} reads text, but row {row} is no valid Unicode ({error}); decode its bytes with "
+                "errors='replace'"
+            ) from error
     return [str(entry) for entry in entries]
 
 

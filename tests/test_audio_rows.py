@@ -83,9 +83,14 @@ def test_rate_of_a_clip_comes_before_the_parameter():
         ([WAVE, WAVE[:0]], "at least one sample; row 1 is empty, so drop it"),
         (
             [np.array([0.0, np.nan])],
-            "must hold finite numbers; row 0 has NaN or infinity, so mend or drop it",
+            "must hold finite numbers; row 0 has NaN or infinity in float32, so mend or drop it",
         ),
         ([np.array([np.inf])], "must hold finite numbers; row 0"),
+        ([np.array([1e300])], "must hold finite numbers; row 0"),
+        *(
+            ([{"array": WAVE, "sampling_rate": rate}], f"integer of at least 1, in hertz; row 0 has {rate!r}")
+            for rate in (None, 0, "16k", 44100.5)
+        ),
         ([[1, 2, 3]], "int16 or int32, whose range is known; row 0 is int64, so convert it"),
         ([[[1.0], [1.0, 2.0]]], "must be an array of numbers; row 0 is ragged"),
         ([np.zeros(3, dtype=np.uint8)], "floats, int16 or int32; row 0 holds uint8, so convert it"),

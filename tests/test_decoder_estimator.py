@@ -100,6 +100,14 @@ def test_too_many_features_name_the_cure(folder):
         TartReasoner(folder).fit(X, [0, 1] * 4)
 
 
+@pytest.mark.parametrize("fitted, asked", [(1e30, 1), (1, 1e30), (1e300, 1e300)])
+def test_features_that_overflow_name_the_cure(folder, task, fitted, asked):
+    X, y, queries = (part.astype(float) if part.dtype.kind == "f" else part for part in task)
+    model = TartReasoner(folder).fit(X * fitted, y)
+    with pytest.raises(ValueError, match=r"features must be small enough.* overflow: standardise them"):
+        model.predict(queries * asked)
+
+
 def test_too_many_rows_name_the_cure(folder):
     X, y = np.zeros((40, 2)), np.arange(40) % 2
     message = "at most 39 labelled rows at once; got 40: pass max_context=39 to average over n_permutations"

@@ -164,4 +164,13 @@ def test_no_file(tmp_path):
 
 def test_not_a_state_dict(tmp_path):
     refuse([1, 2], tmp_path, "must hold a state dict, names to tensors; it holds a list")
-    refuse({"_read_in.bias": 3}, tmp_path, "must hold a state dict")
+    refuse({"_read_in.bias": 3}, tmp_path, "must hold a state dict.* holds a int under '_read_in.bias'")
+    refuse({"state_dict": {}}, tmp_path, "must hold a state dict.* holds a dict under 'state_dict'")
+    refuse({1: torch.zeros(2)}, tmp_path, "must hold a state dict.* holds a Tensor under 1")
+
+
+@pytest.mark.parametrize("content", [b"", b"hello"], ids=["empty", "text"])
+def test_not_a_file_of_pytorch(tmp_path, content):
+    (tmp_path / "head.pt").write_bytes(content)
+    with pytest.raises(CheckpointError, match="cannot be read safely as a PyTorch state dict"):
+        import_tart(tmp_path / "head.pt", tmp_path / "head")

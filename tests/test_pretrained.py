@@ -39,6 +39,13 @@ def test_what_a_model_says_about_itself(tiny, kind, modality, limit, causal):
     assert {weight.dtype for weight in pretrained.model.parameters()} == {torch.float32}
 
 
+def test_bloom_is_limited_by_the_length_of_its_training(tiny, tmp_path):
+    folder = shutil.copytree(tiny("bloom"), tmp_path / "bloom")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "seq_length": 48}))
+    assert load_pretrained(folder, DEFAULT).max_length == 48
+
+
 def test_no_head_and_no_decoder_are_loaded(tiny):
     assert type(load_pretrained(tiny("gpt_neo"), DEFAULT).model) is tf.GPTNeoModel
     names = [name for name, _ in load_pretrained(tiny("whisper"), DEFAULT).model.named_modules()]

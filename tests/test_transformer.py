@@ -114,6 +114,7 @@ def test_all_missing_is_refused_by_a_text_encoder(model_folder):
         ([], "needs at least one text; got 0"),
         (np.array([], dtype=str), "needs at least one text; got 0"),
         (["a", 3], r"reads text, but row 1 holds 3 \(int\); pass a flat sequence of str"),
+        (["a", "\ud800"], r"row 1 is no valid Unicode .* decode its bytes with errors='replace'"),
         ([["a"], ["b"]], r"row 0 holds \['a'\] \(list\)"),
         ([0.5, 1.5], r"row 0 holds 0.5 \(float\).*or encoder=None"),
         (np.zeros((3, 2)), r"got numbers of shape \(3, 2\), so pass texts or encoder=None"),

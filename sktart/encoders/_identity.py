@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copyreg
-import functools
 import json
 import sys
 import sysconfig
@@ -144,10 +143,6 @@ def _function(walk: _Walk, value: types.FunctionType) -> list[str | bytes]:
 
 def _method(walk: _Walk, value: types.MethodType) -> list[str]:
     return walk.all([value.__func__, value.__self__])
-
-
-def _partial(walk: _Walk, value: functools.partial[Any]) -> list[str]:
-    return walk.all([value.func, value.args, value.keywords])
 
 
 def _builtin(walk: _Walk, value: Any) -> list[str]:

@@ -134,7 +134,8 @@ def identify_pretrained(
         check_weights(name, hash_weights(folder), sha256)
         model = identify_folder(folder)
     # Rows say their sampling rate themselves.
-    return digest(model, repr((options.pooling, options.layer, options.max_length, options.dtype)))
+    layer = -1 if options.layer is None else options.layer
+    return digest(model, repr((options.pooling or "mean", layer, options.max_length, options.dtype)))
 
 
 @lru_cache(maxsize=2)
@@ -262,7 +263,10 @@ def _token_limit(model: Any, tokenizer: Any) -> int | None:
     from torch.nn import Embedding
 
     limits = [tokenizer.model_max_length]
-    positions = getattr(model.config.get_text_config(), "max_position_embeddings", None)
+    config = model.config.get_text_config()
+    # BLOOM has no table of positions, and says how long the texts of its training were.
+    limits.append(getattr(config, "seq_length", None) or _UNLIMITED)
+    positions = getattr(config, "max_position_embeddings", None)
     if positions is not None:
         # RoBERTa and its kin number positions from behind the padding index, so lose as many.
         lost = [

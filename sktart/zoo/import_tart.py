@@ -95,17 +95,21 @@ def _read(path: Path) -> dict[str, Tensor]:
         raise CheckpointError(f"no weights can be read at {path}: {error.strerror}") from error
     # torch.load has no error of its own: it raises UnpicklingError, KeyError, EOFError, RuntimeError ...
     except Exception as error:
-        reason = str(error).splitlines()[0]
         raise CheckpointError(
-            f"{path} cannot be read safely as a PyTorch state dict ({reason}); "
+            f"{path} cannot be read safely as a PyTorch state dict ({type(error).__name__}); "
             "save it by torch.save(model.state_dict(), ...)"
         ) from error
     if isinstance(state, Mapping) and "model_state_dict" in state:
         state = state["model_state_dict"]
-    if not isinstance(state, Mapping) or not all(isinstance(value, Tensor) for value in state.values()):
+    if not isinstance(state, Mapping):
         raise CheckpointError(
             f"{path} must hold a state dict, names to tensors; it holds a {type(state).__name__}"
         )
+    for key, value in state.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise CheckpointError(
+                f"{path} must hold a state dict, names to tensors; it holds a {type(value).__name__} under {key!r}"
+            )
     return {key: value for key, value in state.items() if not UNUSED.fullmatch(key)}
 
 
