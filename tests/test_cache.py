@@ -333,6 +333,10 @@ def test_each_option_that_matters_counts(gpt_folder, options):
     assert identity(gpt_folder, batch_size=1, device="cpu", progress=False) == identity(gpt_folder)
 
 
+def test_a_default_and_its_value_are_the_same(gpt_folder):
+    assert identity(gpt_folder, pooling="mean", layer=-1) == identity(gpt_folder)
+
+
 def test_transformers_models_are_cached(tmp_path, gpt_folder, texts, encoded):
     from transformers import AutoModel, AutoTokenizer
 

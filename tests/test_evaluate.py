@@ -12,7 +12,7 @@ from sktart import load_checkpoint
 from sktart.pretrain import evaluate as evaluation
 from sktart.pretrain.bayes import BayesPrediction
 from sktart.pretrain.evaluate import bayes_distance, evaluate
-from sktart.priors import Tasks
+from sktart.priors import Tasks, sample_tasks
 from sktart.zoo.registry import PACKAGE
 
 BARS = {16: 0.025, 64: 0.015, 256: 0.012}
@@ -175,3 +175,24 @@ def test_shipped_checkpoint_is_as_near_to_bayes_as_recorded(recorded, rows):
     assert distance.kl - 2 * distance.kl_error < BARS[rows]
     spread = math.hypot(distance.kl_error, recorded[rows]["kl_error"])
     assert distance.kl == pytest.approx(recorded[rows]["kl"], abs=4 * spread)
+
+
+@pytest.mark.parametrize("n_features", [4, 16])
+def test_the_shipped_decoder_is_at_least_as_good_as_logistic_regression_on_its_prior(n_features):
+    """At 64 rows, against C = 1; without the Markov chains, which the bar does not need."""
+    reasoner = load_checkpoint("tart-decoder-d16").reasoner
+    options = {"n_features": (n_features, n_features), "scale": (10.0, 10.0)}
+    tasks = sample_tasks(
+        torch.Generator().manual_seed(1),
+        [{"family": "logistic", "weight": 1.0, "n_classes": (2, 2), "options": options}],
+        context_rows=(64, 64),
+        query_rows=64,
+        max_tasks=128,
+        max_tokens=10**6,
+    )
+    with torch.inference_mode():
+        logits = reasoner(tasks.context_x, tasks.context_y, tasks.query_x, 2)
+    found = logits.double().softmax(-1)[..., 1]
+    plain = torch.stack([evaluation._logistic_regression(tasks, task, tuned=False) for task in range(128)])
+    ours, theirs = (-evaluation._log_likelihood(p, tasks.query_y).mean().item() for p in (found, plain))
+    assert ours <= theirs

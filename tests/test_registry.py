@@ -126,7 +126,7 @@ def test_name_of_the_registry_wins_over_a_folder_and_a_path_does_not(tmp_path, m
         ("gram_base", "did you mean 'gram-base'"),
         ("atuo", "did you mean 'auto'"),
         ("Gram-Base", "did you mean 'gram-base'"),
-        ("zzz", "known are 'auto', 'gram-base'"),
+        ("zzz", "known are 'auto', 'gram-base', 'tart-decoder-d16'"),
         ("/no/such/folder", "known are 'auto'"),
     ],
 )

@@ -62,7 +62,7 @@ def list_checkpoints() -> list[CheckpointInfo]:
     --------
     >>> from sktart import list_checkpoints
     >>> [info.name for info in list_checkpoints()]
-    ['gram-base']
+    ['gram-base', 'tart-decoder-d16']
     """
     rows = json.loads((PACKAGE / "registry.json").read_text(encoding="utf-8"))
     return [CheckpointInfo(**row) for row in rows]
