@@ -27,8 +27,8 @@ class ContextModule(nn.Module):
 
     def forward(self, query_x: Tensor) -> Tensor:
         """Answer each row by itself."""
-        logits = torch.stack([self.reasoner.answer(context, query_x[None])[0] for context in self.contexts])
-        return logits[0] if len(logits) == 1 else logits.log_softmax(-1).logsumexp(0)
+        logits = [self.reasoner.answer(context, query_x[None])[0] for context in self.contexts]
+        return logits[0] if len(logits) == 1 else torch.stack(logits).log_softmax(-1).logsumexp(0)
 
 
 class FixedChunks:
