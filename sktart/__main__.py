@@ -58,6 +58,9 @@ def _evaluate(arguments: argparse.Namespace) -> int:
         n_tasks=arguments.tasks,
         seed=arguments.seed,
     )
+    left_out = sorted(set(arguments.rows) - {row["rows"] for row in rows})
+    if left_out:
+        print(f"left out: {', '.join(map(str, left_out))} rows, as it reads at most {reasoner.max_context}")
     methods = {"": "reasoner", "bayes_": "Bayes", "lr_": "LR-CV", "lr1_": "LR(C=1)"}
     print("rows  KL(Bayes|reasoner)  log-loss, accuracy of " + "  ".join(methods.values()))
     for row in rows:

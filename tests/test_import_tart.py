@@ -67,23 +67,11 @@ def test_command_line(state, tmp_path, capsys):
     assert "n_pairs=10" in capsys.readouterr().out
     card = (tmp_path / "head" / "README.md").read_text(encoding="utf-8")
     assert "imported by `sktart import-tart head.pt`" in card
-    assert (
-        main(
-            [
-                "evaluate",
-                str(tmp_path / "head"),
-                "--rows",
-                "8",
-                "--features",
-                "1",
-                "4",
-                "--tasks",
-                "4",
-                "--save",
-            ]
-        )
-        == 0
-    )
+    folder, options = str(tmp_path / "head"), ["--features", "1", "4", "--tasks", "4"]
+    assert main(["evaluate", folder, "--rows", "8", *options, "--save"]) == 0
+    assert "left out" not in capsys.readouterr().out
+    assert main(["evaluate", folder, "--rows", "9", "10", *options]) == 0
+    assert "left out: 10 rows, as it reads at most 9" in capsys.readouterr().out
     assert "with 1 to 4 features" in (tmp_path / "head" / "README.md").read_text(encoding="utf-8")
 
 
