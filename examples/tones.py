@@ -4,8 +4,8 @@
     python examples/tones.py --model whisper-base   # a model of the Hub, or a folder of one
 
 Tones of six kinds differ in pitch, length, loudness and place in a second of noise, so that none of these gives the
-kind away. Nothing is downloaded without ``--model``. Each classifier sees the same features. The kinds, the noise and the
-descriptor were chosen so that TartReasoner can solve the task: it shows how to, and proves nothing.
+kind away. Nothing is downloaded without ``--model``. Each classifier sees the same features. The kinds, the noise and
+the descriptor were chosen so that TartReasoner can solve the task: it shows how to, and proves nothing.
 """
 
 from __future__ import annotations
