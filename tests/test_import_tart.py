@@ -44,7 +44,7 @@ def test_what_the_network_never_uses_is_dropped(state, tmp_path):
         "_backbone.h.1.attn.masked_bias": torch.tensor(-1e4),
     }
     assert "_backbone.wte.weight" in state
-    import_tart(save(state, tmp_path), tmp_path / "head")
+    import_tart(save(state, tmp_path), tmp_path / "head", n_heads=1)
     size = (tmp_path / "head" / "model.safetensors").stat().st_size
     used = sum(value.numel() for key, value in state.items() if "wte" not in key and "attn.bias" not in key)
     assert used * 4 - 4 < size < used * 4 + 10_000
@@ -52,18 +52,21 @@ def test_what_the_network_never_uses_is_dropped(state, tmp_path):
 
 def test_heads_are_one_for_each_32_channels_unless_said(state, tmp_path):
     path = save(state, tmp_path)
-    assert import_tart(path, tmp_path / "a").reasoner.config.n_heads == 1
+    with pytest.warns(
+        UserWarning, match="do not tell the number of attention heads; 1 is taken, one for each 32"
+    ):
+        assert import_tart(path, tmp_path / "a").reasoner.config.n_heads == 1
     assert import_tart(path, tmp_path / "b", n_heads=2).reasoner.config.n_heads == 2
 
 
 def test_training_state_of_the_reference(state, tmp_path):
     path = save({"model_state_dict": state, "optimizer_state_dict": {}, "train_step": 7}, tmp_path)
-    assert import_tart(path, tmp_path / "head").reasoner.config == CONFIG
+    assert import_tart(path, tmp_path / "head", n_heads=1).reasoner.config == CONFIG
 
 
 def test_command_line(state, tmp_path, capsys):
     path = save(state, tmp_path)
-    assert main(["import-tart", str(path), "--out", str(tmp_path / "head")]) == 0
+    assert main(["import-tart", str(path), "--out", str(tmp_path / "head"), "--heads", "1"]) == 0
     assert "n_pairs=10" in capsys.readouterr().out
     card = (tmp_path / "head" / "README.md").read_text(encoding="utf-8")
     assert "imported by `sktart import-tart head.pt`" in card
@@ -75,10 +78,10 @@ def test_command_line(state, tmp_path, capsys):
     assert "with 1 to 4 features" in (tmp_path / "head" / "README.md").read_text(encoding="utf-8")
 
 
-def refuse(state, tmp_path, message, **options):
+def refuse(state, tmp_path, message, n_heads=1):
     path = save(state, tmp_path)
     with pytest.raises(CheckpointError, match=message):
-        import_tart(path, tmp_path / "head", **options)
+        import_tart(path, tmp_path / "head", n_heads=n_heads)
     assert not (tmp_path / "head").exists()
 
 
@@ -125,7 +128,11 @@ def test_values_must_be_finite_numbers(state, tmp_path, value):
             {},
             r"_read_in.weight must have 2 dimensions; got shape \(32,\)",
         ),
-        ({"_read_in.weight": torch.zeros(40, 4)}, {}, "n_heads cannot be guessed for width 40; pass it"),
+        (
+            {"_read_in.weight": torch.zeros(40, 4)},
+            {"n_heads": None},
+            "n_heads cannot be guessed for width 40; pass it",
+        ),
         ({}, {"n_heads": 5}, r"width \(=32\) must be divisible by n_heads \(=5\)"),
     ],
     ids=["odd", "flat", "heads", "divide"],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import warnings
 from collections.abc import Mapping
 from os import PathLike
 from pathlib import Path
@@ -19,6 +20,7 @@ from sktart.zoo.checkpoint import Checkpoint, load_folder, save_checkpoint
 from sktart.zoo.golden import golden_predictions
 
 CHANNELS_PER_HEAD = 32  # of the published heads, and of the reference code's defaults
+PUBLISHED = (256, 12)  # width and layers
 
 # Reference name -> our name; "{i}" is the number of a block. GPT-2 keeps its matrices transposed.
 OUTER = {
@@ -56,7 +58,7 @@ def import_tart(
         Folder to write; anything but the files of a checkpoint in it is left alone.
     n_heads : int, optional
         Attention heads, the only number that shapes do not tell. None is one for each 32 channels, as the published
-        heads and the defaults of the reference code have it.
+        heads and the defaults of the reference code have it, with a warning for networks of another size.
 
     Returns
     -------
@@ -145,6 +147,12 @@ def _infer_config(state: Mapping[str, Tensor], n_heads: int | None) -> DecoderCo
         )
     if n_heads is None and width % CHANNELS_PER_HEAD:
         raise CheckpointError(f"n_heads cannot be guessed for width {width}; pass it (--heads)")
+    if n_heads is None and (width, max(blocks) + 1) != PUBLISHED:
+        warnings.warn(
+            f"weights do not tell the number of attention heads; {width // CHANNELS_PER_HEAD} is taken, one for each "
+            f"{CHANNELS_PER_HEAD} channels: pass n_heads (--heads) if it was another, or the answers are wrong",
+            stacklevel=3,
+        )
     return DecoderConfig(
         width=width,
         n_layers=max(blocks) + 1,
