@@ -164,9 +164,11 @@ def model_card(recipe: dict[str, Any], metrics: dict[str, Any]) -> str:
 
 def _training_lines(recipe: dict[str, Any], training: dict[str, Any]) -> list[str]:
     families = sorted({component["family"] for component in recipe["prior"]})
+    low, high = recipe["context_rows"]
     return [
         f"- trained on synthetic tasks only ({', '.join(families)}), {training['steps']} steps, seed {recipe['seed']}",
-        f"- contexts of {recipe['context_rows'][0]} to {recipe['context_rows'][1]} rows were seen in training",
+        # A decoder learns from the beginnings of its sequences as well.
+        f"- contexts of {f'{low} to' if low < high else 'up to'} {high} rows were seen in training",
         f"- made by `sktart pretrain recipe.json` in {training['seconds'] / 60:.0f} minutes "
         f"on {training['device']} ({training['cores']} cores)"
         + (f", starting from {recipe['start']}" if recipe.get("start") else ""),
