@@ -53,14 +53,7 @@ def as_texts(X: Any, reader: str) -> list[str]:
     ['good', 'bad']
     """
     entries = _one_column(X, reader)
-    if not entries:
-        raise ValueError(f"{reader} needs at least one text; got 0, so pass a longer X")
-    missing = [row for row, entry in enumerate(entries) if is_missing(entry)]
-    if missing:
-        raise ValueError(
-            f"{reader} cannot read missing texts; X misses {len(missing)}, in rows {missing[:5]}: "
-            "drop these rows or fill them, for instance with X.fillna('')"
-        )
+    _check_present(entries, reader, "text", "drop these rows or fill them, for instance with X.fillna('')")
     for row, entry in enumerate(entries):
         if not isinstance(entry, str):
             raise ValueError(
@@ -137,15 +130,19 @@ def as_entries(X: Any, reader: str, what: str) -> list[Any]:
         array = np.asarray(X)
         # A column of a frame has shape (n, 1), and holds objects.
         entries = array.ravel().tolist() if array.dtype.kind not in "fiub" and array.ndim < 3 else list(array)
+    _check_present(entries, reader, what, "drop these rows")
+    return entries
+
+
+def _check_present(entries: list[Any], reader: str, what: str, cure: str) -> None:
+    """Refuse no rows at all, and missing ones."""
     if not entries:
         raise ValueError(f"{reader} needs at least one {what}; got 0, so pass a longer X")
     missing = [row for row, entry in enumerate(entries) if is_missing(entry)]
     if missing:
         raise ValueError(
-            f"{reader} cannot read missing {what}s; X misses {len(missing)}, in rows {missing[:5]}: "
-            "drop these rows"
+            f"{reader} cannot read missing {what}s; X misses {len(missing)}, in rows {missing[:5]}: {cure}"
         )
-    return entries
 
 
 def _one_column(X: Any, reader: str) -> list[Any]:

@@ -112,7 +112,8 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         ``joblib.Memory(folder).clear()``, to be rid of them. None keeps nothing. Numbers that pass through are
         not kept; for a scikit-learn transformer, which learns from the rows, use ``Pipeline(memory=...)``.
     progress : bool or None, default=None
-        Show a progress bar while a pretrained model works; None does so on a terminal, if it takes some seconds.
+        Show a progress bar while a pretrained model works. None does so for transformers models, on a terminal, if it
+        takes some seconds.
     random_state : int, RandomState or None, default=None
         Start of the iterative solver that finds the components of sparse encodings.
 

@@ -2,9 +2,13 @@
 
 import functools
 import os
+import subprocess
+import sys
+from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
+import numpy as np
 import pytest
 
 WORDS = ["good", "bad", "film", "plot", "the", "a", "very", "was", "not", "fine"]
@@ -37,6 +41,22 @@ def build_sentence_transformer(folder, seed=0):
     pooling = Pooling(transformer.get_embedding_dimension())
     SentenceTransformer(modules=[transformer, pooling], device="cpu").save(str(folder / "model"))
     return folder / "model"
+
+
+def transform_elsewhere(pickled, folder, texts):
+    """Unpickle a transformer in a new process, look at it without loading torch, and return its features of texts."""
+    (folder / "transformer.pkl").write_bytes(pickled)
+    code = (
+        "import pickle, sys, numpy as np; from pathlib import Path; folder = Path(sys.argv[1]);"
+        "transformer = pickle.loads((folder / 'transformer.pkl').read_bytes());"
+        "dir(transformer); repr(transformer); transformer._repr_html_();"
+        "assert 'torch' not in sys.modules;"
+        "np.save(folder / 'features.npy', transformer.transform(sys.argv[2:]))"
+    )
+    subprocess.run(
+        [sys.executable, "-c", code, str(folder), *texts], cwd=Path(__file__).parents[1], check=True
+    )
+    return np.load(folder / "features.npy")
 
 
 @pytest.fixture(scope="session")

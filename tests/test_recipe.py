@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sktart.exceptions import CheckpointError, RecipeError
-from sktart.pretrain.recipe import DEFAULTS, Recipe, read_recipe, recipe_from_dict
+from sktart.pretrain.recipe import Recipe, read_recipe, recipe_from_dict
 from sktart.priors import sample_tasks
 from sktart.reasoners.config import DecoderConfig, GramConfig, config_from_dict
 from sktart.zoo.registry import PACKAGE
@@ -34,6 +34,9 @@ VALUES = {
     "weight_decay": 0.0,
     "precision": "float32",
 }
+
+
+DEFAULTS = {"start": "", "initialise": "random", "optimizer": "muon", "curriculum": {}}
 
 
 def test_round_trip_through_a_file(tmp_path):

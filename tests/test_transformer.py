@@ -1,12 +1,10 @@
 import pickle
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from conftest import transform_elsewhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
@@ -28,7 +26,6 @@ from sktart._transformer import TartTransformer
 from sktart.encoders import _sentence
 from sktart.exceptions import EncoderError
 
-ROOT = Path(__file__).parents[1]
 STRINGS = np.dtypes.StringDType
 
 
@@ -359,16 +356,8 @@ def test_pickle_holds_the_name_and_loads_in_a_new_process(tmp_path, texts, model
     transformer = TartTransformer(str(model_folder), n_components=2, device="cpu").fit(texts)
     pickled = pickle.dumps(transformer)
     assert len(pickled) < 3000
-    (tmp_path / "transformer.pkl").write_bytes(pickled)
-    code = (
-        "import pickle, sys, numpy as np; from pathlib import Path; folder = Path(sys.argv[1]);"
-        "transformer = pickle.loads((folder / 'transformer.pkl').read_bytes());"
-        "dir(transformer); repr(transformer); transformer._repr_html_();"
-        "assert 'torch' not in sys.modules;"
-        "np.save(folder / 'features.npy', transformer.transform(sys.argv[2:]))"
-    )
-    subprocess.run([sys.executable, "-c", code, str(tmp_path), *texts], cwd=ROOT, check=True)
-    assert_allclose(np.load(tmp_path / "features.npy"), transformer.transform(texts), rtol=0, atol=1e-6)
+    features = transform_elsewhere(pickled, tmp_path, texts)
+    assert_allclose(features, transformer.transform(texts), rtol=0, atol=1e-6)
 
 
 def test_instance_is_used_pickled_and_cloned(texts, model_folder):

@@ -3,14 +3,12 @@
 import os
 import pickle
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 import transformers as tf
+from conftest import transform_elsewhere
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
@@ -385,18 +383,8 @@ def test_pickle_holds_the_name_and_works_elsewhere(tiny, tmp_path):
     transformer = TartTransformer(tiny("gpt2"), n_components=2, device="cpu").fit(TEXTS)
     pickled = pickle.dumps(transformer)
     assert len(pickled) < 4000
-    (tmp_path / "transformer.pkl").write_bytes(pickled)
-    code = (
-        "import pickle, sys, numpy as np; from pathlib import Path; folder = Path(sys.argv[1]);"
-        "transformer = pickle.loads((folder / 'transformer.pkl').read_bytes());"
-        "dir(transformer); repr(transformer); transformer._repr_html_();"
-        "assert 'torch' not in sys.modules;"
-        "np.save(folder / 'features.npy', transformer.transform(sys.argv[2:]))"
-    )
-    subprocess.run(
-        [sys.executable, "-c", code, str(tmp_path), *TEXTS], cwd=Path(__file__).parents[1], check=True
-    )
-    assert_allclose(np.load(tmp_path / "features.npy"), transformer.transform(TEXTS), rtol=0, atol=1e-6)
+    features = transform_elsewhere(pickled, tmp_path, TEXTS)
+    assert_allclose(features, transformer.transform(TEXTS), rtol=0, atol=1e-6)
 
 
 def test_other_weights_than_in_fit_are_refused(tmp_path):

@@ -10,7 +10,7 @@ from pathlib import Path
 from sktart.encoders._hashing import hash_file
 from sktart.encoders._locate import HubModel, check_folder, locate, weight_files
 from sktart.encoders._options import ModelOptions
-from sktart.exceptions import EncoderError
+from sktart.exceptions import EncoderError, MissingExtraError
 
 
 def find_folder(source: HubModel | Path, options: ModelOptions) -> Path:
@@ -51,6 +51,31 @@ def check_weights(name: str, now: str, then: str) -> None:
 def last_written(folder: Path) -> int:
     """Return the latest time stamp of a file; it makes a folder that was written anew a different model."""
     return max(file.stat().st_mtime_ns for file in folder.rglob("*"))
+
+
+@contextmanager
+def failures_named(folder: Path, library: str) -> Iterator[None]:
+    """Say which folder the body, which loads it with a library, failed to load.
+
+    Raises
+    ------
+    EncoderError
+        In place of any error but our own.
+    """
+    try:
+        yield
+    except (EncoderError, MissingExtraError):
+        raise
+    except Exception as error:  # each of the libraries below has its own way to fail on a broken file
+        cure = (
+            "If you trust its authors, pass trust_remote_code=True"
+            if "trust_remote_code" in str(error)
+            else "Delete it and download it again"
+        )
+        raise EncoderError(
+            f"an encoder's folder must be one that {library} can load; {str(folder)!r} "
+            f"failed with {type(error).__name__}: {error}. {cure}"
+        ) from error
 
 
 @contextmanager

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -15,6 +13,7 @@ from sktart.encoders._hashing import digest, identify_folder
 from sktart.encoders._identity import identify
 from sktart.encoders._loading import (
     check_weights,
+    failures_named,
     find_folder,
     hash_weights,
     last_written,
@@ -22,7 +21,7 @@ from sktart.encoders._loading import (
 )
 from sktart.encoders._locate import HubModel
 from sktart.encoders._options import ModelOptions
-from sktart.exceptions import EncoderError, MissingExtraError
+from sktart.exceptions import EncoderError
 
 if TYPE_CHECKING:
     import torch
@@ -144,7 +143,7 @@ def _load(folder: Path, written: int, device: str, dtype: str, trust_remote_code
     from transformers import AutoModel
 
     # Weights that a checkpoint lacks are drawn at random, from the global generator.
-    with silent_transformers(), torch.random.fork_rng(devices=[]), _told_of(folder):
+    with silent_transformers(), torch.random.fork_rng(devices=[]), failures_named(folder, "transformers"):
         model, info = AutoModel.from_pretrained(
             folder,
             dtype=getattr(torch, dtype),
@@ -214,25 +213,6 @@ def _processor(folder: Path, modality: Modality, trust_remote_code: bool) -> Any
         import_optional("PIL", "images")
     loader = getattr(transformers, name)
     return loader.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
-
-
-@contextmanager
-def _told_of(folder: Path) -> Iterator[None]:
-    """Say which folder the body failed to load."""
-    try:
-        yield
-    except (EncoderError, MissingExtraError):
-        raise
-    except Exception as error:  # each of the libraries below has its own way to fail on a broken file
-        cure = (
-            "If you trust its authors, pass trust_remote_code=True"
-            if "trust_remote_code" in str(error)
-            else "Delete it and download it again"
-        )
-        raise EncoderError(
-            f"an encoder's folder must be one that transformers can load; {str(folder)!r} "
-            f"failed with {type(error).__name__}: {error}. {cure}"
-        ) from error
 
 
 def _check_complete(info: dict[str, Any], folder: Path) -> None:

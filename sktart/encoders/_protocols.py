@@ -103,18 +103,22 @@ class InContextEncoder:
         self._state: tuple[PromptTokens, Prefix] | None = None
 
     def fit(self, rows: Rows, y: Any = None) -> None:
-        """Take texts and their labels as the context, without running the model.
+        """Take texts and their labels as the context, without running the model on them.
 
         Raises
         ------
         ValueError
             If `y` is not one label a row, or the verbalizer lacks one.
+        EncoderError
+            If the model is no causal text model.
         """
         labels = _as_labels(y, len(rows))
         self.prompt.check_labels(labels)
         pairs = zip(rows, labels, strict=True)
         self._examples = [(self.prompt.question(text), self.prompt.answer(label)) for text, label in pairs]
-        self._sha256 = self._load().sha256
+        pretrained = load_pretrained(self.source, self.options)
+        self._check_causal(pretrained)
+        self._sha256 = pretrained.sha256
         self._state = None
 
     def fit_encode(self, rows: Rows, y: Any = None) -> Encodings:
@@ -125,14 +129,14 @@ class InContextEncoder:
         ValueError
             As ``fit`` does, or if the context does not fit the model.
         EncoderError
-            If the model is no causal text model.
+            As ``fit`` does.
         """
         self.fit(rows, y)
         return self.encode_context()
 
     def encode_context(self) -> Encodings:
         """Encode each text of the context in it; rows and errors are those of ``fit_encode``."""
-        pretrained = self._load()
+        pretrained = load_pretrained(self.source, self.options)
         tokens = tokenize_context(pretrained.processor, self._examples)
         check_context_fits(tokens, pretrained.max_length)
         prefix, states = self._read(pretrained, tokens)
@@ -152,7 +156,7 @@ class InContextEncoder:
         EncoderError
             If the model has other weights than in ``fit``.
         """
-        pretrained = self._load()
+        pretrained = load_pretrained(self.source, self.options)
         check_weights(self.name, pretrained.sha256, self._sha256)
 
         def encode(texts: list[str]) -> NDArray[Any]:
@@ -177,15 +181,13 @@ class InContextEncoder:
         pieces = [piece for example in self._examples for piece in example]
         return digest("in context", model, self.protocol, prompt, *pieces)
 
-    def _load(self) -> Pretrained:
-        pretrained = load_pretrained(self.source, self.options)
+    def _check_causal(self, pretrained: Pretrained) -> None:
         if pretrained.modality != "text" or not pretrained.is_causal:
             kind = "is not causal" if pretrained.modality == "text" else f"reads {pretrained.modality}"
             raise EncoderError(
                 f"protocol {self.protocol!r} needs a causal text model, such as GPT-Neo or Pythia; {self.name} "
                 f"{kind}, so pass protocol='stream'"
             )
-        return pretrained
 
     def _read(self, pretrained: Pretrained, tokens: PromptTokens) -> tuple[Prefix, torch.Tensor]:
         """Run the context, and make sure that its keys and values stand for it."""

@@ -12,6 +12,7 @@ from sktart.encoders._hashing import digest, identify_folder
 from sktart.encoders._identity import identify
 from sktart.encoders._loading import (
     check_weights,
+    failures_named,
     find_folder,
     hash_weights,
     last_written,
@@ -19,7 +20,6 @@ from sktart.encoders._loading import (
 )
 from sktart.encoders._locate import HubModel
 from sktart.encoders._options import ModelOptions
-from sktart.exceptions import EncoderError
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
@@ -97,15 +97,9 @@ class SentenceEncoder(FrozenEncoder):
 def _load(folder: Path, written: int, device: str, trust: bool) -> tuple[SentenceTransformer, str]:
     from sentence_transformers import SentenceTransformer
 
-    try:
-        with silent_transformers():
-            model = SentenceTransformer(
-                str(folder), device=device, local_files_only=True, trust_remote_code=trust
-            )
-    except Exception as error:  # each of the libraries below has its own way to fail on a broken file
-        raise EncoderError(
-            f"an encoder's folder must be one that sentence-transformers can load; {str(folder)!r} "
-            f"failed with {type(error).__name__}: {error}. Delete it and download it again"
-        ) from error
+    with silent_transformers(), failures_named(folder, "sentence-transformers"):
+        model = SentenceTransformer(
+            str(folder), device=device, local_files_only=True, trust_remote_code=trust
+        )
     # Half-precision weights are slow on a CPU, and their sums depend on the batch.
     return model.float().eval(), hash_weights(folder)

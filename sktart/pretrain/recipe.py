@@ -6,7 +6,7 @@ import hashlib
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import MISSING, asdict, dataclass, field, fields
 from inspect import signature
 from pathlib import Path
 from typing import Any
@@ -26,7 +26,6 @@ COMPONENT_KEYS = {
     "options",
 }
 RAMPS = ("n_features", "context_rows")
-DEFAULTS: dict[str, Any] = {"start": "", "initialise": "random", "optimizer": "muon", "curriculum": {}}
 MAX_SEED = 2**31 - 1  # a seed and the number of a group together make the 64-bit seed of a generator
 
 
@@ -236,9 +235,13 @@ def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
         If a key is missing or unknown, or a value breaks its rule.
     """
     expected = {field.name for field in fields(Recipe)}
-    values = {**DEFAULTS, **values}
-    if set(values) != expected:
-        missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
+    required = {
+        field.name
+        for field in fields(Recipe)
+        if field.default is MISSING and field.default_factory is MISSING
+    }
+    missing, unknown = sorted(required - set(values)), sorted(set(values) - expected)
+    if missing or unknown:
         raise RecipeError(f"a recipe has the keys {sorted(expected)}: missing {missing}, unknown {unknown}")
     problems = [
         f"{key} must be {kind}, got {values[key]!r}"
