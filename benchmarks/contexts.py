@@ -1,4 +1,4 @@
-"""Which rows a classifier is shown, and which it is asked about."""
+"""Which rows a classifier is shown and with which labels, and which rows it is asked about."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from readers import DataSet
 
 SHARES = ("balanced", "natural", "skewed")
 SKEW = 10  # how many rows of class 0 come with one row of each other class
+MIN_QUERIES = 10  # fewer say nothing
 MAX_TRIES = 10_000
 
 
@@ -72,6 +73,25 @@ def draw(
         return context, rng.permutation(rest)[:max_queries]
     available = np.bincount(y[rest], minlength=n_classes)
     n_queries = min(max_queries, int((available * weights.sum() / weights).min()))
-    if n_queries < n_classes:
+    if n_queries < max(MIN_QUERIES, n_classes):
         return None
     return context, take(rest, y, class_counts(n_queries, weights, rng), rng)
+
+
+def noisy_labels(data: DataSet, context: np.ndarray, noise: float, seed: int) -> np.ndarray:
+    """Return the labels of a context, a share `noise` of them (rounded) replaced by any other class.
+
+    The rows with a wrong label are among those of every larger share. Where a class would vanish, one of its rows
+    keeps its label.
+    """
+    y = data.y[context]
+    n_classes = int(data.y.max()) + 1
+    rng = np.random.default_rng([seed, len(y), zlib.crc32(f"noise in {data.name}".encode())])
+    wrong = rng.permutation(len(y))[: round(noise * len(y))]
+    shift = rng.integers(1, n_classes, len(y))
+    noisy = y.copy()
+    noisy[wrong] = (y + shift)[wrong] % n_classes
+    while (missing := np.setdiff1d(y, noisy)).size:
+        row = np.flatnonzero(y == missing[0])[0]
+        noisy[row] = y[row]
+    return noisy

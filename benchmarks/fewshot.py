@@ -5,109 +5,118 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from time import perf_counter
 
-import numpy as np
 import pandas as pd
-from contexts import SHARES, draw
-from joblib import Memory
-from methods import METHODS, preparation
-from readers import EXTRA_SOURCES, SOURCES, DataSet, load
+from calibration import join, pool
+from cells import Cell, run_cell
+from contexts import SHARES
+from joblib import Memory, Parallel, delayed
+from methods import METHODS
+from readers import SOURCES, SPLITS, TEXT_ENCODERS, load, of_split
 from report import summarise
-from scores import fit_and_score
 
 LABELS = (8, 16, 32, 64, 128, 256)
+MANY = (512, 1024, 2000)
+OWN_LABELS = {"banking77": (154, 770)}  # 2 and 10 a class
+COLUMNS = [
+    *("split", "modality", "dataset", "encoder", "shares", "noise", "labels", "classes", "features"),
+    *("queries", "seed", "method", "accuracy", "log_loss", "brier", "ece", "auroc"),
+    *("fit_seconds", "predict_seconds"),
+]
 
 
-def run_method(method: str, parts: tuple[np.ndarray, ...], checkpoint: str | None) -> dict[str, float]:
-    """Fit one method on a context and score it on the queries."""
-    return fit_and_score(METHODS[method](parts[1], checkpoint), parts)
+def cells(name: str, args: argparse.Namespace) -> Iterator[Cell]:
+    """Yield all that is asked for of a data set, whether it can give it or not."""
+    labels = args.labels
+    if labels is None:
+        most = max(MANY if args.many else LABELS)
+        labels = sorted(n for n in {*LABELS, *MANY, *OWN_LABELS.get(name, ())} if n <= most)
+    for shares, noise, n_labels, seed in product(args.shares, args.noise, labels, range(args.seeds)):
+        yield Cell(shares, noise, n_labels, seed)
 
 
-def run_data_set(data: DataSet, args: argparse.Namespace) -> Iterator[dict[str, object]]:
-    """Yield one row for each share, number of labels, seed and method that the data set allows."""
-    skewed = (SOURCES | EXTRA_SOURCES)[data.name].skewed
-    for shares in args.shares:
-        for n_labels in args.labels if shares != "skewed" or skewed else ():
-            for seed in range(args.seeds):
-                drawn = draw(data, n_labels, shares, seed, args.queries)
-                if drawn is None:
-                    break
-                parts = prepare(data, *drawn)
-                about = {
-                    "dataset": data.name,
-                    "modality": data.modality,
-                    "shares": shares,
-                    "labels": n_labels,
-                }
-                about |= {
-                    "classes": int(data.y.max()) + 1,
-                    "features": parts[0].shape[1],
-                    "queries": len(parts[3]),
-                }
-                for method in args.methods:
-                    yield (
-                        about | {"seed": seed, "method": method} | run_method(method, parts, args.checkpoint)
-                    )
+def share(text: str) -> float:
+    """Read a share below one.
 
-
-def warm_up(args: argparse.Namespace) -> None:
-    """Run every method once, unmeasured: the first call pays for imports, which no later one does."""
-    x, y = np.eye(8), np.arange(8) % 2
-    for method in args.methods:
-        run_method(method, (x, y, x, y), args.checkpoint)
-
-
-def prepare(data: DataSet, context: np.ndarray, queries: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Cut out a context and its queries, with features that no label and no query had a part in."""
-    context_x, query_x = data.X[context], data.X[queries]
-    steps = preparation(data.modality, len(context))
-    if steps is not None:
-        context_x, query_x = steps.fit_transform(context_x), steps.transform(query_x)
-    return context_x, data.y[context], query_x, data.y[queries]
+    Raises
+    ------
+    argparse.ArgumentTypeError
+        If it is none.
+    """
+    value = float(text)
+    if not 0 <= value < 1:
+        raise argparse.ArgumentTypeError(f"a share must be at least 0 and below 1; got {text}")
+    return value
 
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
-    names = [*SOURCES, *EXTRA_SOURCES]
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--data", type=Path, required=True, help="folder with the data sets (README.md here)")
-    parser.add_argument("--datasets", nargs="+", choices=names, metavar="NAME", help=" ".join(names))
-    parser.add_argument("--extra", action="store_true", help="add scikit-learn's own tables and RAFT")
-    parser.add_argument("--labels", nargs="+", type=int, default=LABELS, help="labelled rows in total")
-    parser.add_argument(
-        "--shares", nargs="+", choices=SHARES, default=["balanced", "natural"], help="of classes"
-    )
-    parser.add_argument("--seeds", type=int, default=5, help="how many draws of each cell")
-    parser.add_argument("--queries", type=int, default=500, help="at most so many test rows a draw")
-    parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
-    parser.add_argument("--checkpoint", help="passed to TartReasoner")
-    parser.add_argument("--cache", type=Path, default=Path(".cache"), help="where embeddings are kept")
-    parser.add_argument(
-        "--out", type=Path, default=Path("results"), help="folder for fewshot.csv and fewshot.md"
-    )
+    add = parser.add_argument
+    add("--data", type=Path, required=True, help="folder with the data sets (README.md here)")
+    add("--split", choices=SPLITS, default="development", help="which half of the data sets")
+    in_place = f"in place of --split: {' '.join(SOURCES)}"
+    add("--datasets", nargs="+", choices=SOURCES, metavar="NAME", help=in_place)
+    add("--encoders", nargs="+", choices=TEXT_ENCODERS, default=["minilm"], help="of texts")
+    add("--labels", nargs="+", type=int, help="labelled rows in total; default 8 to 256")
+    add("--many", action="store_true", help="add 512 to 2,000 labels to the default")
+    add("--shares", nargs="+", choices=SHARES, default=list(SHARES), help="of classes")
+    add("--noise", nargs="+", type=share, default=[0.0], help="shares of wrong labels in the context")
+    add("--seeds", type=int, default=10, help="how many draws of each cell")
+    add("--queries", type=int, default=500, help="at most so many test rows a draw")
+    defaults = [name for name, method in METHODS.items() if method.is_default]
+    add("--methods", nargs="+", choices=METHODS, default=defaults, metavar="NAME", help=", ".join(METHODS))
+    add("--checkpoint", help="passed to TartReasoner")
+    add("--jobs", type=int, default=1, help="cells at a time, each with one thread")
+    add("--cache", type=Path, default=Path(".cache"), help="for embeddings and scores of baselines")
+    add("--out", type=Path, default=Path("results"), help="folder for the rows and the summary")
+    add("--plots", type=Path, help="folder for plots, which need matplotlib")
     args = parser.parse_args(argv)
-    args.datasets = args.datasets or [*SOURCES, *(EXTRA_SOURCES if args.extra else ())]
+    args.datasets = args.datasets or of_split(args.split)
     return args
+
+
+def run_data_set(name: str, encoder: str, args: argparse.Namespace) -> pd.DataFrame:
+    """Measure every cell of a data set."""
+    start = perf_counter()
+    data = load(name, args.data, Memory(args.cache, verbose=0), encoder)
+    done = Parallel(args.jobs)(delayed(run_cell)(data, cell, args) for cell in cells(name, args))
+    print(f"{name}, {data.encoder}: {perf_counter() - start:.0f} s", file=sys.stderr)
+    return pd.DataFrame([row for rows in done for row in rows], columns=[*COLUMNS, "reliability"])
 
 
 def main(argv: list[str] | None = None) -> None:
     """Run the benchmark, write the rows and the summary, and print the summary."""
     args = parse(argv)
-    memory = Memory(args.cache, verbose=0)
-    warm_up(args)
-    rows: list[dict[str, object]] = []
-    for name in args.datasets:
-        start = perf_counter()
-        rows += run_data_set(load(name, args.data, memory), args)
-        print(f"{name}: {perf_counter() - start:.0f} s", file=sys.stderr)
-    if not rows:
-        raise SystemExit("no data set can give that many labels; ask for more --labels or other --datasets")
-    table = pd.DataFrame(rows)
-    summary = summarise(table, args.checkpoint)
     args.out.mkdir(parents=True, exist_ok=True)
-    table.to_csv(args.out / "fewshot.csv", index=False)
+    tables: list[pd.DataFrame] = []
+    bins: list[pd.DataFrame] = []
+    for name in args.datasets:
+        for encoder in args.encoders if SOURCES[name].modality == "text" else args.encoders[:1]:
+            rows = run_data_set(name, encoder, args)
+            if len(rows):
+                bins.append(pool(rows))
+            tables.append(rows[COLUMNS])
+            # Each time, so that a kill costs one data set only.
+            tables[-1].to_csv(
+                args.out / "fewshot.csv",
+                index=False,
+                mode="w" if len(tables) == 1 else "a",
+                header=len(tables) == 1,
+            )
+    table = pd.concat([table for table in tables if len(table)] or tables)
+    if table.empty:
+        raise SystemExit("no data set can give that many labels; ask for more --labels or other --datasets")
+    reliability = join(bins)
+    reliability.to_csv(args.out / "reliability.csv", index=False)
+    if args.plots:
+        from plots import draw_all
+
+        draw_all(table, args.plots, reliability)
+    summary = summarise(table, args.checkpoint)
     (args.out / "fewshot.md").write_text(summary, encoding="utf-8")
     print(summary)
 

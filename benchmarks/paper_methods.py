@@ -96,7 +96,7 @@ METHODS = {
     "gram, 16": Method(True, lambda y, args, seed: TartReasoner(), lambda args: DEFAULT),
     "gram": Method(False, lambda y, args, seed: TartReasoner(), lambda args: DEFAULT),
     "LogisticRegression, 16": Method(True, lambda y, args, seed: LogisticRegression(max_iter=2000)),
-    "LogisticRegressionCV": Method(False, lambda y, args, seed: tuned_logistic_regression(y, None)),
+    "LogisticRegressionCV": Method(False, lambda y, args, seed: tuned_logistic_regression(y)),
 }
 OURS = ("decoder, 16", "gram, 16", "gram")
 REFERENCE = "LogisticRegressionCV"

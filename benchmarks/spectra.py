@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 from joblib import Memory
 from methods import preparation
-from readers import SOURCES, load
+from readers import SOURCES, load, of_split
 from report import machine, markdown
 
 HEADER = ("data set", "classes", "D", "d_eff", "a", "p", "Mahalanobis 10/50/90 %", "Euclid/spread", "uneven")
@@ -52,7 +52,7 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path(".cache"))
-    parser.add_argument("--datasets", nargs="+", choices=SOURCES, default=list(SOURCES))
+    parser.add_argument("--datasets", nargs="+", choices=SOURCES, default=of_split("development"))
     args = parser.parse_args(argv)
     memory = Memory(args.cache, verbose=0)
     rows = []

@@ -59,8 +59,8 @@ def main(argv: list[str] | None = None) -> None:
                 warnings.simplefilter("ignore")
                 times = [
                     milliseconds(
-                        lambda make=METHODS[name], X=X, y=y, queries=queries: (
-                            make(y, None).fit(X, y).predict_proba(queries)
+                        lambda make=METHODS[name].make, X=X, y=y, queries=queries: (
+                            make(X, y, None).fit(X, y).predict_proba(queries)
                         ),
                         args.repeats,
                     )

@@ -1,0 +1,235 @@
+"""Data sets, draws and labels of the few-shot benchmark, on made files; no data set is needed."""
+
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from joblib import Memory
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+import contexts
+import log_mel
+import readers
+from made_data import make_data
+
+# contexts
+
+
+@pytest.mark.parametrize("n, weights", [(8, [1, 1, 1]), (32, [1] * 14), (8, [10, 1]), (9, [10, 1, 1, 1])])
+def test_class_counts_add_up_and_leave_no_class_out(n, weights):
+    counts = contexts.class_counts(n, np.array(weights), np.random.default_rng(0))
+    assert counts.sum() == n
+    assert counts.min() >= 1
+    if len(set(weights)) == 1:
+        assert np.ptp(counts) <= 1
+
+
+@pytest.mark.parametrize("shares", contexts.SHARES)
+@pytest.mark.parametrize("n_labels", [8, 30, 128])
+def test_draw_laws(shares, n_labels):
+    data = make_data()
+    context, queries = contexts.draw(data, n_labels, shares, seed=3, max_queries=90)
+    assert len(context) == len(set(context)) == n_labels
+    assert len(queries) == len(set(queries)) <= 90
+    assert not data.is_test[context].any()
+    assert data.is_test[queries].all()
+    assert set(data.y[context]) == {0, 1, 2}
+    again = contexts.draw(data, n_labels, shares, seed=3, max_queries=90)
+    assert all(np.array_equal(a, b) for a, b in zip((context, queries), again, strict=True))
+    assert not np.array_equal(context, contexts.draw(data, n_labels, shares, seed=4)[0])
+
+
+def test_balanced_draw_is_exact():
+    data = make_data()
+    context, queries = contexts.draw(data, 30, "balanced", seed=0, max_queries=90)
+    assert np.bincount(data.y[context]).tolist() == [10, 10, 10]
+    assert np.bincount(data.y[queries]).tolist() == [30, 30, 30]
+
+
+@pytest.mark.parametrize("n_labels, per_class", [(154, 2), (770, 10)])
+def test_balanced_draw_of_77_classes_is_exact(n_labels, per_class):
+    data = make_data(counts=[12] * 77, test=[2] * 77)
+    context, _ = contexts.draw(data, n_labels, "balanced", seed=0)
+    assert np.bincount(data.y[context]).tolist() == [per_class] * 77
+
+
+@pytest.mark.parametrize("test, n_labels, shown, asked", [
+    ((60, 50), 22, [20, 2], [60, 6]),
+    ((60, 50), 8, [7, 1], [60, 6]),
+    ((60, 50, 40), 24, [20, 2, 2], [60, 6, 6]),
+])  # fmt: skip
+def test_skewed_draw_has_one_share_on_both_sides(test, n_labels, shown, asked):
+    data = make_data(counts=(300, 200, 100)[: len(test)], test=test)
+    context, queries = contexts.draw(data, n_labels, "skewed", seed=0)
+    assert np.bincount(data.y[context]).tolist() == shown
+    assert np.bincount(data.y[queries]).tolist() == asked
+
+
+def test_draw_without_a_split_asks_about_the_rest():
+    data = replace(make_data(), is_test=None)
+    context, queries = contexts.draw(data, 64, "natural", seed=0, max_queries=10_000)
+    assert sorted([*context, *queries]) == list(range(len(data.y)))
+
+
+@pytest.mark.parametrize(
+    "counts, test, n_labels",
+    [
+        ((300, 200, 100), (60, 50, 40), 5),
+        ((300, 200, 5), (60, 50, 40), 30),
+        ((300, 200, 100), (60, 50, 3), 30),
+    ],
+    ids=["labels", "rows", "queries"],
+)
+def test_draw_refuses_what_the_data_cannot_give(counts, test, n_labels):
+    assert contexts.draw(make_data(counts, test), n_labels, "balanced", seed=0) is None
+
+
+@pytest.mark.parametrize("noise, wrong", [(0.0, 0), (0.1, 6), (0.2, 13)])
+def test_noise_replaces_its_share_by_other_classes(noise, wrong):
+    data = make_data()
+    context, _ = contexts.draw(data, 64, "balanced", seed=1)
+    y = contexts.noisy_labels(data, context, noise, seed=1)
+    assert (y != data.y[context]).sum() == wrong
+    np.testing.assert_array_equal(y, contexts.noisy_labels(data, context, noise, seed=1))
+
+
+def test_wrong_labels_are_even_over_the_other_classes_and_grow_with_the_share():
+    data = make_data()
+    context = np.arange(600)
+    less, more = (contexts.noisy_labels(data, context, noise, seed=0) for noise in (0.1, 0.5))
+    assert ((less == more) | (less == data.y[context])).all()
+    of_first = more[(data.y[context] == 0) & (more != 0)]
+    assert np.bincount(of_first, minlength=3)[1:] == pytest.approx(len(of_first) / 2, rel=0.2)
+    assert (more != contexts.noisy_labels(data, context, 0.5, seed=1)).any()
+
+
+@pytest.mark.parametrize("noise", [0.5, 0.9, 0.99])
+@pytest.mark.parametrize("seed", range(5))
+def test_noise_leaves_no_class_out(noise, seed):
+    data = make_data()
+    context, _ = contexts.draw(data, 8, "skewed", seed)
+    y = contexts.noisy_labels(data, context, noise, seed)
+    assert set(y) == {0, 1, 2}
+    assert (y != data.y[context]).sum() <= round(noise * 8)
+
+
+# readers
+
+
+def test_splits_are_apart_and_make_up_the_whole():
+    development, validation = readers.of_split("development"), readers.of_split("validation")
+    assert len(development) == 15
+    assert len(validation) == 12
+    assert set(development) | set(validation) == set(readers.of_split("all"))
+    assert not set(development) & set(validation)
+    # Their rows overlap; fsdd_digits is on both sides.
+    assert {"sst2", "rotten_tomatoes"} <= set(development)
+    assert set(readers.SOURCES) - set(readers.of_split("all")) == {"fsdd_digits"}
+
+
+def test_read_text_and_raft(tmp_path):
+    table = pd.DataFrame({"split": ["train", "test"], "text": ["None", "b, c"], "label": [0, 1]})
+    table.to_csv(tmp_path / "made.csv.gz", index=False)
+    texts, y, is_test = readers.read_text(tmp_path, "made")
+    assert texts == ["None", "b, c"]  # a text that looks like a missing value is a text
+    assert y.tolist() == [0, 1]
+    assert is_test.tolist() == [False, True]
+
+    table.assign(task=["one", "two"]).to_csv(tmp_path / "raft_train.csv.gz", index=False)
+    texts, y, is_test = readers.read_raft(tmp_path, "raft_two")
+    assert (texts, y.tolist(), is_test) == (["b, c"], [1], None)
+
+
+def test_read_images(tmp_path):
+    rng = np.random.default_rng(0)
+    arrays = {"X_train": (80, 4, 4, 3), "X_test": (40, 4, 4, 3)}
+    arrays = {name: rng.integers(0, 256, shape, dtype=np.uint8) for name, shape in arrays.items()}
+    np.savez(tmp_path / "cifar10.npz", **arrays, y_train=np.arange(80) % 2, y_test=np.arange(40) % 2)
+    X, y, is_test = readers.read_images(tmp_path, "cifar10")
+    assert X.shape == (120, 48)
+    assert X.min() >= 0
+    assert X.max() <= 1
+    assert is_test.sum() == 40
+    assert y.tolist() == [*(np.arange(80) % 2), *(np.arange(40) % 2)]
+
+
+def write_clips(path, lengths, **arrays):
+    rng = np.random.default_rng(0)
+    clips = [rng.integers(-3000, 3000, n).astype(np.int16) for n in lengths]
+    offsets = np.cumsum([0, *map(len, clips)])
+    np.savez(path, audio=np.concatenate(clips), offsets=offsets, sample_rate=8000, **arrays)
+    return clips
+
+
+def test_read_audio_cuts_clips_at_the_offsets(tmp_path):
+    labels = {"label": np.array([0, 1, 0]), "is_test": np.array([False, False, True])}
+    clips = write_clips(tmp_path / "made.npz", (900, 100, 2000), **labels)
+    X, _, is_test = readers.read_audio(tmp_path, "made")
+    assert X.shape == (3, 80)
+    assert is_test.tolist() == [False, False, True]
+    np.testing.assert_array_equal(X[2], log_mel.log_mel_statistics(clips[2] / np.float32(2**15), 8000))
+
+
+def test_speakers_are_split_in_halves(tmp_path):
+    speaker = np.array([5, 0, 3, 1, 2, 4])
+    labels = {"label": np.arange(6) % 2, "is_test": np.arange(6) > 3, "speaker": speaker}
+    write_clips(tmp_path / "fsdd_digits.npz", [400] * 6, **labels)
+    X, y, is_test = readers.read_audio(tmp_path, "fsdd_digits")
+    for name, rows in (("fsdd_a", [1, 3, 4]), ("fsdd_b", [0, 2, 5])):
+        half = readers.read_speakers(tmp_path, name)
+        for read, whole in zip(half, (X, y, is_test), strict=True):
+            np.testing.assert_array_equal(read, whole[rows])
+
+
+def test_mel_bands_rise_with_the_pitch():
+    seconds = np.arange(8000) / 8000
+    loudest = [
+        log_mel.log_mel_statistics(np.sin(2 * np.pi * hertz * seconds), 8000)[:40].argmax()
+        for hertz in (200, 400, 800, 1600, 3200)
+    ]
+    assert loudest == sorted(set(loudest))
+    assert (log_mel.mel_filters(8000).sum(axis=1) > 0).all()
+
+
+def test_load_embeds_texts_once(tmp_path, monkeypatch):
+    calls = tmp_path / "calls"
+
+    def embed(texts, encoder):
+        with calls.open("a") as file:
+            file.write("x")
+        return np.ones((len(texts), 3))
+
+    monkeypatch.setattr(readers, "embed", embed)
+    pd.DataFrame({"split": ["train"] * 2, "text": ["a", "b"], "label": [3, 7]}).to_csv(
+        tmp_path / "sst2.csv.gz", index=False
+    )
+    for _ in range(2):
+        data = readers.load("sst2", tmp_path, Memory(tmp_path / "cache", verbose=0))
+    assert calls.read_text() == "x"
+    assert data.X.shape == (2, 3)
+    assert data.y.tolist() == [0, 1]
+    assert data.encoder == "minilm"
+    assert data.texts.tolist() == ["a", "b"]
+
+
+def test_tfidf_has_unit_rows_and_sees_no_test_text(tmp_path):
+    rng = np.random.default_rng(0)
+    words = [f"word{i}" for i in range(150)]
+    texts = [" ".join(rng.choice(words, 12)) for _ in range(160)]
+    splits = ["train"] * 150 + ["test"] * 10
+    table = pd.DataFrame({"split": splits, "text": texts, "label": np.arange(160) % 2})
+    loaded = []
+    for tests in (texts[150:], ["unheard of"] * 10):
+        table.loc[150:, "text"] = tests
+        table.to_csv(tmp_path / "sst2.csv.gz", index=False)
+        loaded.append(readers.load("sst2", tmp_path, Memory(None), encoder="tfidf"))
+    X = loaded[0].X
+    assert X.shape == (160, readers.N_COMPONENTS)
+    np.testing.assert_allclose(np.linalg.norm(X, axis=1), 1)
+    np.testing.assert_array_equal(X[:150], loaded[1].X[:150])
+    assert (loaded[1].X[150:] == 0).all()
+    assert loaded[0].encoder == "tfidf"

@@ -1,0 +1,152 @@
+"""The contrastive baseline of the few-shot benchmark: pairs, the trainer on a tiny model, the script."""
+
+import importlib.util
+import os
+import random
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from sklearn.dummy import DummyClassifier
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+import contexts
+import contrastive
+import fewshot
+import methods
+import readers
+from contrastive import ContrastiveFineTuning, draw_pairs
+
+from sktart.exceptions import MissingExtraError
+
+missing = [name for name in ("accelerate", "datasets") if importlib.util.find_spec(name) is None]
+needs_trainer = pytest.mark.skipif(
+    bool(missing), reason=f"the extra 'benchmarks' is not installed, without {missing}"
+)
+
+TEXTS = np.array(
+    ["good film", "very good plot", "fine film", "bad film", "very bad plot", "the bad"], dtype=object
+)
+LABELS = np.array(["yes", "yes", "yes", "no", "no", "no"])
+
+
+# pairs
+
+
+def test_every_row_is_in_as_many_pairs_of_either_kind():
+    y = np.array([0, 0, 0, 1, 1, 2, 2, 2])
+    left, right, same = draw_pairs(y, 5, np.random.default_rng(0))
+    assert len(left) == len(right) == len(same) == 2 * 5 * len(y)
+    np.testing.assert_array_equal(same, y[left] == y[right])
+    assert (left != right).all()
+    for value in (0.0, 1.0):
+        assert np.bincount(left[same == value]).tolist() == [5] * len(y)
+
+
+def test_pairs_differ_and_depend_on_the_generator():
+    y = np.arange(12) % 2
+    one, again, other = (draw_pairs(y, 4, np.random.default_rng(seed))[1] for seed in (0, 0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert len(np.unique(one)) == 12
+
+
+def test_the_only_row_of_a_class_is_paired_with_itself():
+    left, right, same = draw_pairs(np.array([0, 1, 1]), 2, np.random.default_rng(0))
+    assert set(zip(left[same == 1], right[same == 1], strict=True)) == {(0, 0), (1, 2), (2, 1)}
+
+
+def test_one_class_makes_no_pairs():
+    with pytest.raises(ValueError, match="at least two classes; got 3 of one, so label others"):
+        draw_pairs(np.zeros(3), 1, np.random.default_rng(0))
+
+
+# the classifier
+
+
+def fitted(model_folder, **parameters):
+    parameters = {"iterations": 8, "learning_rate": 1e-2, "encoder": str(model_folder)} | parameters
+    return ContrastiveFineTuning(**parameters).fit(TEXTS, LABELS)
+
+
+def test_a_missing_package_is_named(model_folder, monkeypatch):
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    with pytest.raises(MissingExtraError, match=r"'accelerate' is not installed.*sktart\[benchmarks\]"):
+        fitted(model_folder)
+
+
+@needs_trainer
+def test_fine_tuning_pulls_classes_apart(model_folder):
+    before, after = (fitted(model_folder, learning_rate=rate) for rate in (1e-12, 1e-2))
+    distance = []
+    for model in (before, after):
+        X = model.encoder_.encode(TEXTS.tolist(), normalize_embeddings=True)
+        within, between = X[:3] @ X[:3].T, X[:3] @ X[3:].T
+        distance.append(within.mean() - between.mean())
+    assert distance[1] > distance[0] + 0.1
+    proba = after.predict_proba(TEXTS)
+    assert proba.shape == (6, 2)
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    assert after.predict(TEXTS).tolist() == LABELS.tolist()
+
+
+@needs_trainer
+def test_seed_decides_and_nothing_else_changes(model_folder, tmp_path, monkeypatch, capfd):
+    def state():
+        legacy = np.random.get_state()[1].tolist()  # noqa: NPY002
+        return random.getstate(), torch.get_rng_state().tolist(), legacy, dict(os.environ)
+
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    before = state()
+    one = fitted(model_folder).predict_proba(TEXTS)
+    assert state() == before
+    random.seed(1)
+    torch.manual_seed(1)
+    again, other = (fitted(model_folder, random_state=seed).predict_proba(TEXTS) for seed in (0, 1))
+    np.testing.assert_array_equal(one, again)
+    assert not np.array_equal(one, other)
+    assert list(tmp_path.iterdir()) == []
+    assert "".join(capfd.readouterr()) == ""
+
+
+# the script
+
+
+def test_main_writes_rows_of_the_same_draws(tmp_path, monkeypatch, capsys):
+    asked = []
+
+    class Recorder(DummyClassifier):
+        def fit(self, X, y):
+            asked.append(X.tolist())
+            return super().fit(np.zeros((len(y), 1)), y)
+
+    method = methods.Method(lambda X, y, checkpoint: Recorder(strategy="prior"), reads="texts", max_rows=64)
+    monkeypatch.setitem(methods.METHODS, contrastive.NAME, method)
+    monkeypatch.setattr(readers, "embed", lambda texts, encoder: np.ones((len(texts), 3)))
+    made = pd.DataFrame({"split": ["train"] * 60 + ["test"] * 20, "text": [f"text {i}" for i in range(80)]})
+    made.assign(label=np.arange(80) % 2).to_csv(tmp_path / "sst2.csv.gz", index=False)
+
+    where = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
+    contrastive.main([*where, "--datasets", "sst2", "--labels", "8", "16", "--seeds", "2"])
+    rows = pd.read_csv(tmp_path / "out" / "contrastive.csv")
+    assert list(rows) == fewshot.COLUMNS
+    assert rows[["labels", "seed"]].to_numpy().tolist() == [[8, 0], [8, 1], [16, 0], [16, 1]]
+    assert set(rows["method"]) == {contrastive.NAME}
+    assert set(rows["encoder"]) == {"minilm"}
+    y = np.arange(80) % 2
+    data = readers.DataSet("sst2", "text", np.ones((80, 3)), y, np.arange(80) >= 60)
+    expected = [contexts.draw(data, n, "balanced", seed)[0] for n in (8, 16) for seed in (0, 1)]
+    assert asked == [[f"text {i}" for i in context] for context in expected]
+    assert contrastive.NAME in capsys.readouterr().out
+
+
+def test_the_table_of_methods_has_it():
+    method = methods.METHODS[contrastive.NAME]
+    assert isinstance(method.make(TEXTS, LABELS, None), ContrastiveFineTuning)
+    assert not method.is_default

@@ -1,0 +1,76 @@
+"""The plots of the few-shot benchmark, and what reliability diagrams are drawn from."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+import calibration
+import plots
+import scores
+from made_rows import random_table, row, table
+from methods import OURS, REFERENCE
+
+# reliability
+
+
+def test_reliability_by_hand():
+    proba = np.array([[0.9, 0.1], [0.1, 0.9], [0.6, 0.4], [1.0, 0.0]])
+    bins = scores.reliability(np.array([0, 0, 0, 0]), proba, n_bins=5)
+    np.testing.assert_allclose(bins, [[0, 0, 0], [0, 0, 0], [1, 0.6, 1], [0, 0, 0], [3, 2.8, 2]])
+
+
+def test_pools_add_up():
+    one = [[0, 0, 0], [2, 1.2, 1]]
+    rows = table(*(row(OURS, 1.0, seed=seed, dataset=name) for seed in range(2) for name in ("one", "two")))
+    rows["reliability"] = [one, one, one, [[1, 0.4, 1], [2, 1.6, 2]]]
+    pools = [calibration.pool(group) for _, group in rows.groupby("dataset")]
+    joined = calibration.join(pools)
+    expected = [[0, 1, 0.4, 1], [1, 8, (3 * 1.2 + 1.6) / 8, 5 / 8]]
+    np.testing.assert_allclose(joined[["bin", "rows", "confidence", "right"]], expected)
+    assert joined.loc[0, calibration.KEYS].tolist() == [
+        "development",
+        "text",
+        "minilm",
+        "balanced",
+        0,
+        8,
+        OURS,
+    ]
+
+
+# plots
+
+
+def test_curves_are_over_the_same_tasks_all_along():
+    rows = [row(OURS, loss, labels=n) for n, loss in [(8, 3), (16, 2), (512, 1)]]
+    rows += [row(OURS, loss, labels=n, dataset="two") for n, loss in [(8, 5), (16, 4)]]
+    rows += [row(OURS, 100, labels=16, dataset="many classes")]
+    rows += [row("GP", loss, labels=n) for n, loss in [(8, 7), (16, 6)]]
+    rows += [row("GP", 9, labels=8, dataset="two")]
+    means, n_tasks = plots.curve(table(*rows), "log_loss")
+    assert n_tasks == 2
+    assert means[OURS].to_dict() == {8: 4, 16: 3}
+    assert means["GP"].dropna().to_dict() == {8: 8}
+
+
+def test_methods_look_different_from_each_other():
+    looks = plots.styles([OURS, *map(str, range(15))])
+    assert len({(look["color"], look["linestyle"]) for look in looks.values()}) == 16
+
+
+def test_plots_of_a_single_cell(tmp_path):
+    """No ranks of one task, and no reliability without bins."""
+    rows = table(row(OURS, 0.5), row(REFERENCE, 0.6))
+    assert [path.name for path in plots.draw_all(rows, tmp_path)] == ["curves-development-balanced-0.png"]
+
+
+def test_plots_of_reliability(tmp_path):
+    rows = random_table()
+    bins = rows.assign(reliability=[[[0, 0, 0], [5, 4.0, 3]]] * len(rows))
+    bins = calibration.join([calibration.pool(bins)])
+    paths = plots.draw_all(rows, tmp_path / "new", bins)
+    assert [path.name.split("-")[0] for path in paths] == ["ranks", "curves", "reliability"]
+    assert all(path.stat().st_size > 1000 for path in paths)

@@ -1,0 +1,152 @@
+"""The targets and the summary of the few-shot benchmark, on made tables whose answers are known by hand."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
+
+import acceptance
+import report
+import sections
+from acceptance import PLAIN
+from made_rows import random_table, row, table
+from methods import OURS, REFERENCE
+
+# the targets
+
+
+def measured_by_hand():
+    """Two tasks of one cell each."""
+    return table(
+        *(row(OURS, 0.4, 0.80, 0.02, seed) for seed in range(2)),
+        *(row(REFERENCE, 0.6, 0.79, 0.04, seed) for seed in range(2)),
+        *(row(PLAIN, 0.5, 0.81, 0.10, seed) for seed in range(3)),
+        row(OURS, 0.5, 0.70, 0.04, dataset="two", labels=256),
+        row(REFERENCE, 0.4, 0.73, 0.04, dataset="two", labels=256),
+        row(PLAIN, 0.6, 0.69, 0.10, dataset="two", labels=256),
+    )
+
+
+def test_targets_by_hand():
+    measured = acceptance.measure(acceptance.measure_cells(measured_by_hand()))
+    assert len(measured) == 1
+    line = measured.iloc[0]
+    assert line["worst is"] == "two"
+    assert line.drop("worst is").astype(float).to_dict() == pytest.approx(
+        {"tasks": 2, "cells": 2, "log-loss / CV": 0.9 / 1.0, "accuracy - CV": -1, "accuracy - C=1": 0}
+        | {"both beaten, %": 50, "worst task": -3, "ECE / C=1": 0.3, "ECE / CV": 0.75, "ECE": 0.03}
+    )
+
+
+def test_worst_task_is_a_mean_over_labels():
+    rows = measured_by_hand()
+    rows.loc[rows["dataset"] == "two", "dataset"] = "one"
+    assert acceptance.measure(acceptance.measure_cells(rows))["worst task"].tolist() == pytest.approx([-1])
+
+
+def test_missed_targets_are_bold():
+    cells = acceptance.measure_cells(measured_by_hand())
+    (line,) = acceptance.lines(acceptance.measure(cells))
+    assert line[:4] == ["development", "text, minilm", "balanced", "0"]
+    written = ["0.900", "**-1.00**", "+0.00", "**50**", "**-3.00**", "0.30", "0.75"]
+    # The ratio is 0.9 within rounding, on either side.
+    assert [line[6].strip("*"), *line[7:13]] == written
+    with_noise = acceptance.lines(acceptance.measure(cells.assign(noise=0.1)))
+    assert next(with_noise)[6:13] == ["0.900", "**-1.00**", "+0.00", "50", "**-3.00**", "0.30", "0.75"]
+
+
+@pytest.mark.parametrize(
+    "classes, expected", [(2, "2"), (3, "3-8"), (8, "3-8"), (9, "9-14"), (14, "9-14"), (77, "more")]
+)
+def test_bins_of_classes(classes, expected):
+    cells = acceptance.measure_cells(measured_by_hand().assign(classes=classes))
+    assert set(cells["bin"]) == {expected}
+
+
+def test_tables_by_something_split_the_cells():
+    cells = acceptance.measure_cells(measured_by_hand())
+    by_labels = acceptance.measure(cells, "labels")
+    assert by_labels.index.get_level_values("labels").tolist() == [8, 256]
+    assert by_labels["log-loss / CV"].tolist() == pytest.approx([4 / 6, 5 / 4])
+    assert acceptance.measure(cells, "dataset")["worst is"].tolist() == ["one", "two"]
+
+
+def test_more_labels_are_not_in_the_first_table():
+    rows = measured_by_hand()
+    rows.loc[rows["dataset"] == "two", "labels"] = 512
+    first, _, by_labels = (list(report.acceptance_sections(rows))[i] for i in (0, 1, 3))
+    assert "| 1 | 1 | 0.667 |" in first
+    assert "| 512 | 1 | 1 | **1.250** |" in by_labels
+
+
+# the report
+
+
+def test_summary_starts_with_the_targets():
+    parts = report.summarise(random_table(), None).split("\n\n")
+    assert parts[0] == "# Few-shot benchmark"
+    assert parts[1].startswith("| split | data | shares | noise | tasks | cells | log-loss / CV |")
+    assert "| target | text, minilm | balanced | 0 |" in parts[1]
+    assert any("Seeds: 0, 1." in part for part in parts)
+
+
+def test_summary_without_ours_or_the_reference():
+    rows = random_table()
+    without = report.summarise(rows[rows["method"] != OURS], None)
+    assert "run all three to see them" in without
+    assert f"## Means, and those of {REFERENCE} on the same cells" in without
+    assert "run all three to see them" in report.summarise(rows[rows["method"] == "5-NN"], None)
+
+
+def test_summary_without_a_metric():
+    rows = random_table().assign(brier=np.nan, auroc=np.nan)
+    assert "nan" not in report.summarise(rows, None)
+
+
+def test_means_are_on_the_cells_that_both_have():
+    rows = table(
+        row(OURS, 1.0, dataset="small"),
+        row(OURS, 3.0, dataset="large"),
+        row(REFERENCE, 2.0, dataset="small"),
+        row(REFERENCE, 4.0, dataset="large"),
+        row("GP", 1.5, dataset="small"),
+    )
+    means = sections.means_table(rows, OURS)
+    assert f"| {OURS} | 2 | 2.000 |" in means
+    assert f"| {REFERENCE} | 2 | 3.000 (2.000) |" in means
+    assert "| GP | 1 | 1.500 (1.000) |" in means
+
+
+def test_every_cell_marks_what_was_lost():
+    rows = table(
+        *(row(OURS, 0.6, 0.7, seed=seed) for seed in range(3)),
+        *(row(REFERENCE, 0.5, 0.6, seed=seed) for seed in range(3)),
+    )
+    assert sections.cells_table(rows).splitlines()[-1].endswith("| one | **1.20**, +10.0 |")
+    assert (
+        sections.tally_table(rows).splitlines()[-1].endswith(f"| {REFERENCE} | 1 | 0 / 0 / 1 | 1 / 0 / 0 |")
+    )
+
+
+def test_report_of_files(tmp_path, capsys):
+    rows = random_table()
+    rows[rows["method"] != "5-NN"].to_csv(tmp_path / "one.csv", index=False)
+    rows[rows["method"] == "5-NN"].to_csv(tmp_path / "two.csv", index=False)
+    files = [str(tmp_path / "one.csv"), str(tmp_path / "two.csv")]
+    report.main([*files, "--plots", str(tmp_path / "plots")])
+    assert capsys.readouterr().out.strip() == report.summarise(report.read(map(Path, files)), None).strip()
+    assert {path.name for path in (tmp_path / "plots").iterdir()} == {
+        "ranks-development-balanced-0.png",
+        "curves-development-balanced-0.png",
+    }
+
+
+def test_a_run_may_be_there_once_only(tmp_path):
+    random_table().to_csv(tmp_path / "one.csv", index=False)
+    with pytest.raises(
+        SystemExit, match=f"once in each cell and seed, but {OURS}, .* is there again; pass one"
+    ):
+        report.read([tmp_path / "one.csv"] * 2)
