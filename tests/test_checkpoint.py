@@ -26,7 +26,7 @@ BAYES = [{"rows": 16, "kl": 0.01234, "log_loss": 0.5, "bayes_log_loss": 0.48766,
 def tiny_reasoner(seed=0):
     with torch.random.fork_rng():
         torch.manual_seed(seed)
-        return GramReasoner(GramConfig(width=8, n_layers=2, n_heads=2, mlp_ratio=1))
+        return GramReasoner(GramConfig(width=8, n_layers=2, n_heads=2, mlp_ratio=1, message_width=2))
 
 
 @pytest.fixture
@@ -44,7 +44,7 @@ def test_round_trip_is_exact(folder):
     expected = tiny_reasoner().state_dict()
     assert loaded.name == "name"
     assert load_folder(str(folder)).name == str(folder)
-    assert loaded.reasoner.config == GramConfig(width=8, n_layers=2, n_heads=2, mlp_ratio=1)
+    assert loaded.reasoner.config == GramConfig(width=8, n_layers=2, n_heads=2, mlp_ratio=1, message_width=2)
     assert list(loaded.reasoner.state_dict()) == list(expected)
     assert all(torch.equal(value, expected[key]) for key, value in loaded.reasoner.state_dict().items())
     assert not loaded.reasoner.training
@@ -150,7 +150,8 @@ def test_config_that_does_not_fit(folder, change, message):
 def test_missing_key_of_the_config_is_named(folder):
     (folder / "config.json").write_text('{"family": "gram", "width": 8}', encoding="utf-8")
     with pytest.raises(
-        CheckpointError, match=r"missing \['mlp_ratio', 'n_heads', 'n_layers'\], unknown \[\]"
+        CheckpointError,
+        match=r"missing \['message_width', 'mlp_ratio', 'n_heads', 'n_layers'\], unknown \[\]",
     ):
         load_folder(folder)
 

@@ -12,7 +12,7 @@ from sktart import load_checkpoint
 from sktart.pretrain import evaluate as evaluation
 from sktart.pretrain.bayes import BayesPrediction
 from sktart.pretrain.evaluate import bayes_distance, evaluate
-from sktart.priors import Tasks, sample_tasks
+from sktart.priors import FEWEST_TASKS, Tasks, sample_tasks
 from sktart.zoo.registry import PACKAGE
 
 BARS = {16: 0.025, 64: 0.015, 256: 0.012}
@@ -105,9 +105,14 @@ def test_error_of_the_mean_is_over_tasks():
 @pytest.mark.usefixtures("known_bayes")
 def test_too_few_tasks():
     with pytest.raises(
-        ValueError, match="n_tasks must be at least 4, the fewest that are drawn at once; got 3"
+        ValueError, match="n_tasks must be at least 2, the fewest that are drawn at once; got 1"
     ):
-        bayes_distance(reasoner_that_answers(0.5), rows=8, n_tasks=3)
+        bayes_distance(reasoner_that_answers(0.5), rows=8, n_tasks=1)
+
+
+@pytest.mark.usefixtures("known_bayes")
+def test_fewest_tasks():
+    assert bayes_distance(reasoner_that_answers(0.25), rows=8, n_tasks=FEWEST_TASKS).tasks == 2
 
 
 @pytest.mark.usefixtures("known_bayes")

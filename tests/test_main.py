@@ -18,7 +18,14 @@ from sktart.zoo.checkpoint import load_folder, save_checkpoint
 RECIPE = {
     "name": "tiny",
     "seed": 0,
-    "network": {"family": "gram", "width": 8, "n_layers": 1, "n_heads": 2, "mlp_ratio": 1},
+    "network": {
+        "family": "gram",
+        "width": 8,
+        "n_layers": 1,
+        "n_heads": 2,
+        "mlp_ratio": 1,
+        "message_width": 2,
+    },
     "prior": [{"family": "logistic", "weight": 1.0, "n_classes": [2, 2], "options": {"n_features": [1, 3]}}],
     "context_rows": [4, 8],
     "query_rows": 4,
@@ -46,7 +53,7 @@ def recipe(tmp_path):
 def folder(tmp_path):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        reasoner = GramReasoner(GramConfig(width=8, n_layers=1, n_heads=2, mlp_ratio=1))
+        reasoner = GramReasoner(GramConfig(width=8, n_layers=1, n_heads=2, mlp_ratio=1, message_width=2))
     metrics = {"training": {"steps": 4, "seconds": 1, "cores": 1, "device": "cpu"}}
     save_checkpoint(tmp_path / "tiny", reasoner, recipe=RECIPE, metrics=metrics)
     return tmp_path / "tiny"

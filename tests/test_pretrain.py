@@ -29,7 +29,14 @@ RECIPE = recipe_from_dict(
     {
         "name": "tiny",
         "seed": 7,
-        "network": {"family": "gram", "width": 8, "n_layers": 1, "n_heads": 2, "mlp_ratio": 1},
+        "network": {
+            "family": "gram",
+            "width": 8,
+            "n_layers": 1,
+            "n_heads": 2,
+            "mlp_ratio": 1,
+            "message_width": 2,
+        },
         "prior": [
             {"family": "logistic", "weight": 1.0, "n_classes": [2, 2], "options": {"n_features": [1, 4]}},
             {"family": "clusters", "weight": 1.0, "n_classes": [2, 3], "options": {"n_features": [2, 6]}},
@@ -462,6 +469,17 @@ def test_component_joins_at_its_step():
     assert joined == [{False}] * 3 + [{True}] * 3
     plain = TaskStream(RECIPE)[2]
     assert all(torch.equal(a.context_x, b.context_x) for a, b in zip(plain, stream[2], strict=True))
+
+
+def test_curriculum_holds_for_the_context_rows_of_a_component():
+    part = {**RECIPE.prior[0], "context_rows": [2, 40]}
+    ramp = {"context_rows": [3, 5, 2, 4], "n_features": [1, 4, 3, 4]}
+    stream = TaskStream(replace(RECIPE, prior=(part,), curriculum=ramp))
+    sizes = [
+        {group.context_x.shape[1:] for step in steps for group in stream[step]} for steps in ((0, 1), (6, 7))
+    ]
+    assert max(rows for rows, _ in sizes[0]) <= 3 < max(rows for rows, _ in sizes[1]) <= 5
+    assert max(features for _, features in sizes[0]) == 1 < max(features for _, features in sizes[1])
 
 
 def test_epoch_begins_where_the_stream_stands():

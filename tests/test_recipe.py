@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from sktart.exceptions import CheckpointError, RecipeError
-from sktart.pretrain.recipe import Recipe, read_recipe, recipe_from_dict
+from sktart.pretrain.recipe import COMPONENT_KEYS, Recipe, read_recipe, recipe_from_dict
 from sktart.priors import sample_tasks
 from sktart.reasoners.config import DecoderConfig, GramConfig, config_from_dict
 from sktart.zoo.registry import PACKAGE
@@ -19,7 +19,14 @@ COMPONENT = {"family": "linear", "weight": 1.0, "n_classes": [2, 3]}
 VALUES = {
     "name": "tiny",
     "seed": 3,
-    "network": {"family": "gram", "width": 8, "n_layers": 1, "n_heads": 2, "mlp_ratio": 1},
+    "network": {
+        "family": "gram",
+        "width": 8,
+        "n_layers": 1,
+        "n_heads": 2,
+        "mlp_ratio": 1,
+        "message_width": 2,
+    },
     "prior": [COMPONENT],
     "context_rows": [4, 8],
     "query_rows": 4,
@@ -46,7 +53,7 @@ def test_round_trip_through_a_file(tmp_path):
     path.write_text(json.dumps(recipe.to_dict()), encoding="utf-8")
     assert read_recipe(path) == recipe
     assert read_recipe(str(path)).fingerprint() == recipe.fingerprint()
-    assert recipe.network == GramConfig(width=8, n_layers=1, n_heads=2, mlp_ratio=1)
+    assert recipe.network == GramConfig(width=8, n_layers=1, n_heads=2, mlp_ratio=1, message_width=2)
 
 
 CHANGES = {
@@ -152,6 +159,11 @@ def test_a_value_that_breaks_its_rule_is_named(change, message):
         ({"from_step": "late"}, "from_step of linear must be an integer from 0, got 'late'"),
         ({"label_noise": 1.5}, "label_noise of linear must be a number from 0 to 1, got 1.5"),
         ({"unit_rows": "all"}, "unit_rows of linear must be a number from 0 to 1, got 'all'"),
+        ({"balanced": -0.1}, "balanced of linear must be a number from 0 to 1, got -0.1"),
+        ({"projected": True}, "projected of linear must be a number from 0 to 1, got True"),
+        ({"context_rows": [8, 4]}, r"context_rows of linear must be two rising positive .*, got \[8, 4\]"),
+        ({"context_rows": [0, 4]}, r"context_rows of linear must be .* got \[0, 4\]"),
+        ({"context_rows": None}, "context_rows of linear must be .* got None"),
         ({"options": {"spectra": [0, 1]}}, "options of linear may have .*'spectrum'.*, got .*'spectra'"),
         ({"options": {"n_tasks": 3}}, "options of linear may have"),
         ({"options": None}, "options of linear may have .* got None"),
@@ -161,6 +173,22 @@ def test_a_value_that_breaks_its_rule_is_named(change, message):
 def test_a_component_that_breaks_a_rule_is_named(change, message):
     with pytest.raises(RecipeError, match=message):
         recipe_from_dict({**VALUES, "prior": [COMPONENT, {**COMPONENT, **change}]})
+
+
+def test_a_component_may_have_every_key():
+    every = {
+        **COMPONENT,
+        "from_step": 0,
+        "each_class": True,
+        "context_rows": [4, 6],
+        "balanced": 0.5,
+        "unit_rows": 1,
+        "label_noise": 0,
+        "projected": 0.1,
+        "options": {"scale": [1, 2]},
+    }
+    assert set(every) == COMPONENT_KEYS
+    assert recipe_from_dict({**VALUES, "prior": [every]}).prior == (every,)
 
 
 def test_component_without_weight_is_named():
@@ -290,20 +318,32 @@ def decoder_values(**component):
     return {**VALUES, "network": network, "prior": [part | component]}
 
 
-def test_recipe_of_a_decoder():
-    assert recipe_from_dict(decoder_values()).network.family == "decoder"
+@pytest.mark.parametrize(
+    "component",
+    [{}, {"balanced": 0}, {"projected": 0.5}, {"context_rows": [2, 8]}, {"label_noise": 1}],
+    ids=str,
+)
+def test_recipe_of_a_decoder(component):
+    assert recipe_from_dict(decoder_values(**component)).network.family == "decoder"
+
+
+def test_context_rows_of_a_decoder_are_those_of_its_components():
+    values = decoder_values(context_rows=[4, 8]) | {"context_rows": [4, 100]}
+    assert recipe_from_dict(values).network.n_pairs == 12
 
 
 @pytest.mark.parametrize(
     "values, message",
     [
+        (decoder_values(context_rows=[4, 9]), r"together \(=13\) must not exceed n_pairs \(=12\)"),
+        (decoder_values(balanced=0.5), "sequences that are not balanced, .* got balanced 0.5"),
         (decoder_values() | {"query_rows": 5}, r"together \(=13\) must not exceed n_pairs \(=12\)"),
         (decoder_values(options={"n_features": [1, 5]}), "n_features must not exceed the network's 4, got"),
         (decoder_values(options={}), "n_features must not exceed the network's 4, got"),
         (decoder_values(each_class=True), "each_class false"),
         (decoder_values(family="linear", n_classes=[2, 3]), r"with n_classes \[2, 2\]"),
     ],
-    ids=["length", "features", "open", "each class", "classes"],
+    ids=["own length", "balanced", "length", "features", "open", "each class", "classes"],
 )
 def test_rules_for_a_decoder(values, message):
     with pytest.raises(RecipeError, match=message):

@@ -36,7 +36,7 @@ class TaskStream(Dataset):
         recipe = self.recipe
         groups = range(step * recipe.groups, (step + 1) * recipe.groups)
         components = [
-            _limited(component, recipe.limit("n_features", step))
+            _limited(component, recipe, step)
             for component in recipe.prior
             if component.get("from_step", 0) <= step
         ]
@@ -53,12 +53,16 @@ class TaskStream(Dataset):
         ]
 
 
-def _limited(component: Mapping[str, Any], n_features: int | None) -> Mapping[str, Any]:
-    """Return a component of the prior with at most `n_features` features."""
+def _limited(component: Mapping[str, Any], recipe: Recipe, step: int) -> Mapping[str, Any]:
+    """Return a component of the prior within what the curriculum allows at a step."""
+    limited = dict(component)
+    if "context_rows" in component:
+        limited["context_rows"] = _at_most(component["context_rows"], recipe.limit("context_rows", step))
     options = component.get("options", {})
-    if n_features is None or "n_features" not in options:
-        return component
-    return {**component, "options": {**options, "n_features": _at_most(options["n_features"], n_features)}}
+    if "n_features" in options:
+        n_features = _at_most(options["n_features"], recipe.limit("n_features", step))
+        limited["options"] = {**options, "n_features": n_features}
+    return limited
 
 
 def _at_most(bounds: Sequence[int], limit: int | None) -> tuple[int, int]:

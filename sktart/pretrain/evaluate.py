@@ -15,7 +15,7 @@ from sklearn.model_selection import StratifiedKFold
 from torch import Tensor
 
 from sktart.pretrain.bayes import posterior_predictive
-from sktart.priors import Tasks, sample_tasks
+from sktart.priors import FEWEST_TASKS, Tasks, sample_tasks
 from sktart.reasoners.base import Reasoner
 
 CLIP = 1e-7
@@ -66,7 +66,7 @@ def bayes_distance(
     scale : (float, float)
         Bounds of the standard deviation a of the weights, log-uniform; the paper has 10 for both.
     n_tasks, n_queries : int
-        At least 4 tasks.
+        At least `FEWEST_TASKS` tasks, the fewest that :func:`~sktart.priors.sample_tasks` draws.
     seed : int
         Of tasks and Markov chains.
 
@@ -79,8 +79,10 @@ def bayes_distance(
     ValueError
         If there are fewer tasks.
     """
-    if n_tasks < 4:
-        raise ValueError(f"n_tasks must be at least 4, the fewest that are drawn at once; got {n_tasks}")
+    if n_tasks < FEWEST_TASKS:
+        raise ValueError(
+            f"n_tasks must be at least {FEWEST_TASKS}, the fewest that are drawn at once; got {n_tasks}"
+        )
     generator = torch.Generator().manual_seed(seed)
     options = {"n_features": n_features, "scale": scale}
     tasks = sample_tasks(

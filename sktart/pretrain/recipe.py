@@ -15,15 +15,17 @@ from sktart.exceptions import CheckpointError, RecipeError
 from sktart.priors import FAMILIES
 from sktart.reasoners.config import DecoderConfig, ReasonerConfig, config_from_dict
 
+# Of tasks, or of groups; for what they do see sktart.priors.sample_tasks.
+SHARES = ("balanced", "unit_rows", "label_noise", "projected")
 COMPONENT_KEYS = {
     "family",
     "weight",
     "n_classes",
     "from_step",
-    "label_noise",
-    "unit_rows",
     "each_class",
+    "context_rows",
     "options",
+    *SHARES,
 }
 RAMPS = ("n_features", "context_rows")
 MAX_SEED = 2**31 - 1  # a seed and the number of a group together make the 64-bit seed of a generator
@@ -199,9 +201,13 @@ def _component_problems(component: Any) -> list[str]:
         problems.append(f"from_step of {family} must be an integer from 0, got {component['from_step']!r}")
     if not isinstance(component.get("each_class", True), bool):
         problems.append(f"each_class of {family} must be true or false, got {component['each_class']!r}")
-    for key in ("label_noise", "unit_rows"):
+    for key in SHARES:
         if not _is_number(component.get(key, 0), 1):
             problems.append(f"{key} of {family} must be a number from 0 to 1, got {component[key]!r}")
+    if not _are_bounds(component.get("context_rows", (1, 1)), 1):
+        problems.append(
+            f"context_rows of {family} must be two rising positive integers, got {component['context_rows']!r}"
+        )
     known = [p.name for p in signature(FAMILIES[family]).parameters.values() if p.kind is p.KEYWORD_ONLY]
     if not isinstance(options, Mapping) or set(options) - set(known):
         problems.append(f"options of {family} may have {known}, got {options!r}")
@@ -210,7 +216,8 @@ def _component_problems(component: Any) -> list[str]:
 
 def _decoder_problems(recipe: Recipe, network: DecoderConfig) -> list[str]:
     problems = []
-    length = recipe.context_rows[1] + recipe.query_rows
+    longest = max(component.get("context_rows", recipe.context_rows)[1] for component in recipe.prior)
+    length = longest + recipe.query_rows
     if length > network.n_pairs:
         problems.append(
             f"context_rows and query_rows together (={length}) must not exceed n_pairs (={network.n_pairs})"
@@ -223,6 +230,11 @@ def _decoder_problems(recipe: Recipe, network: DecoderConfig) -> list[str]:
             )
         if tuple(component["n_classes"]) != (2, 2) or component.get("each_class", True):
             problems.append("a decoder learns from sequences with n_classes [2, 2] and each_class false")
+        if component.get("balanced", 0) > 0:
+            problems.append(
+                "a decoder learns from sequences that are not balanced, where a label would tell the next, "
+                f"got balanced {component['balanced']!r}"
+            )
     return problems
 
 

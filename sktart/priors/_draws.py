@@ -60,3 +60,9 @@ def categorical(generator: Generator, logits: Tensor) -> Tensor:
     """Draw a class for each row of logits (..., C), by the Gumbel trick."""
     noise = torch.rand(logits.shape, generator=generator).clamp_min(1e-20)
     return (logits - (-noise.log()).log()).argmax(-1)
+
+
+def intercepts(generator: Generator, n_tasks: int, n_classes: int, deviation: float) -> Tensor:
+    """Draw an intercept for each class of half of the tasks, 0 for the others: (B, 1, C)."""
+    has_intercept = (torch.rand(n_tasks, 1, 1, generator=generator) < 0.5).float()
+    return normal(generator, n_tasks, 1, n_classes) * deviation * has_intercept

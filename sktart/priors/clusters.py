@@ -33,8 +33,14 @@ def sample_clusters(
     unequal: Range = (0.0, 0.4),
     uneven: Range | None = None,
     imbalance: Range = (0.0, 1.5),
+    own: Range | None = None,
+    own_rank: tuple[int, int] = (1, 12),
 ) -> tuple[Tensor, Tensor]:
-    """Draw rows of tasks with x = class mean + cluster mean + noise, noise_j ~ j^-a.
+    """Draw rows of tasks with x = centre of a cluster of the class + noise, noise_j ~ j^-a.
+
+    A row's class is drawn, then one of the K clusters of the class. The centre is the mean of the class plus an offset
+    of the cluster; means and offsets fall like j^-p. Noise is Gaussian; between classes it may differ in scale
+    (`unequal`) and in the scale of each feature (`uneven`), between clusters in its directions (`own`).
 
     Parameters
     ----------
@@ -54,7 +60,13 @@ def sample_clusters(
     uneven : (float, float), optional
         Bounds of the standard deviation of the log scale of the noise between classes in each feature alone.
     imbalance : (float, float)
-        Bounds of the standard deviation of the log odds of classes; half of the tasks have equal classes.
+        Bounds of the standard deviation of the log odds of classes.
+    own : (float, float), optional
+        Bounds of the share of the variance of the noise that each cluster has along a few directions of its own, as
+        one digit is written slanted or wide. Directions are drawn with the spectrum of the noise, so that all
+        clusters together have the same spectrum as without.
+    own_rank : (int, int)
+        Bounds of the number of these directions, log-uniform, one draw for all tasks of a call.
 
     Returns
     -------
@@ -65,31 +77,59 @@ def sample_clusters(
     noise_scale = power_law(mask, uniform(generator, spectrum, n_tasks))
     falling = power_law(mask, uniform(generator, alignment, n_tasks))
     n_clusters = log_uniform_int(generator, clusters)
+    centres = _centres(generator, n_classes, n_clusters, falling, noise_scale, scatter, separation)
+    log_odds = normal(generator, n_tasks, 1, n_classes) * uniform(generator, imbalance, n_tasks, 1, 1)
+    y = categorical(generator, log_odds.expand(-1, n_rows, -1))
+    # (B, R), counted over the clusters of all classes.
+    cluster = y * n_clusters + torch.randint(n_clusters, y.shape, generator=generator)
+    class_scale = (normal(generator, n_tasks, n_classes) * uniform(generator, unequal, n_tasks, 1)).exp()
+    noise = normal(generator, n_tasks, n_rows, mask.shape[1]) * noise_scale[:, None]
+    if uneven is not None:
+        log_scale = normal(generator, n_tasks, n_classes, mask.shape[1])
+        log_scale = log_scale * uniform(generator, uneven, n_tasks, 1, 1)
+        noise = noise * log_scale.exp().gather(1, y[..., None].expand_as(noise))
+    if own is not None:
+        noise = _with_own_directions(generator, noise, cluster, centres.shape[1], noise_scale, own, own_rank)
+    centre = centres.gather(1, cluster[..., None].expand_as(noise))
+    return centre + noise * class_scale.gather(1, y)[..., None], y
+
+
+def _centres(
+    generator: Generator,
+    n_classes: int,
+    n_clusters: int,
+    falling: Tensor,
+    noise_scale: Tensor,
+    scatter: Range,
+    separation: Range,
+) -> Tensor:
+    """Draw the centres of all clusters, (B, C K, D): those of class c are c K to c K + K - 1."""
+    n_tasks = len(falling)
     means = directions(generator, n_classes, falling)[:, :, None]
     offsets = directions(generator, n_classes * n_clusters, falling).unflatten(1, (n_classes, n_clusters))
     centres = means + offsets * (uniform(generator, scatter, n_tasks, 1, 1, 1) if n_clusters > 1 else 0.0)
     # Mahalanobis distance between two class means, averaged over pairs, before scaling.
     typical = ((2 * (means / noise_scale.clamp_min(1e-6)[:, None, None]).square().sum(-1)).mean(1)).sqrt()
-    centres = centres * (log_uniform(generator, separation, n_tasks, 1) / typical)[:, :, None, None]
-    y = _labels(generator, n_tasks, n_rows, n_classes, imbalance)
-    cluster = torch.randint(n_clusters, y.shape, generator=generator)
-    chosen = centres.flatten(1, 2).gather(
-        1, (y * n_clusters + cluster)[..., None].expand(-1, -1, mask.shape[1])
-    )
-    class_scale = (normal(generator, n_tasks, n_classes) * uniform(generator, unequal, n_tasks, 1)).exp()
-    noise = normal(generator, n_tasks, n_rows, mask.shape[1]) * noise_scale[:, None]
-    if uneven is not None:
-        log_scale = normal(generator, n_tasks, n_classes, mask.shape[1]) * uniform(
-            generator, uneven, n_tasks, 1, 1
-        )
-        noise = noise * log_scale.exp().gather(1, y[..., None].expand_as(noise))
-    return chosen + noise * class_scale.gather(1, y)[..., None], y
+    wanted = log_uniform(generator, separation, n_tasks, 1)
+    return (centres * (wanted / typical)[:, :, None, None]).flatten(1, 2)
 
 
-def _labels(generator: Generator, n_tasks: int, n_rows: int, n_classes: int, imbalance: Range) -> Tensor:
-    """Half of the tasks have exactly balanced classes in each run of C rows, as stratified samples do."""
-    log_odds = normal(generator, n_tasks, 1, n_classes) * uniform(generator, imbalance, n_tasks, 1, 1)
-    drawn = categorical(generator, log_odds.expand(-1, n_rows, -1))
-    balanced = (torch.arange(n_rows) % n_classes).expand(n_tasks, -1)
-    is_balanced = torch.rand(n_tasks, 1, generator=generator) < 0.5
-    return torch.where(is_balanced, balanced, drawn)
+def _with_own_directions(
+    generator: Generator,
+    noise: Tensor,
+    cluster: Tensor,
+    n_all: int,
+    noise_scale: Tensor,
+    own: Range,
+    own_rank: tuple[int, int],
+) -> Tensor:
+    """Put a share of the variance of noise (B, R, D) into a few directions of each of the `n_all` clusters."""
+    rank = log_uniform_int(generator, own_rank)
+    share = uniform(generator, own, len(noise), 1, 1)
+    tangents = directions(generator, n_all * rank, noise_scale)  # (B, C K rank, D)
+    # Directions have unit length: along `rank` of them there is as much variance as in all features.
+    size = noise_scale.norm(dim=1)[:, None, None] / rank**0.5
+    coefficients = share.sqrt() * (normal(generator, *cluster.shape, rank) * size)
+    is_of_cluster = (cluster[..., None] == torch.arange(n_all)).float()  # (B, R, C K)
+    along = (is_of_cluster[..., None] * coefficients[:, :, None]).flatten(2) @ tangents
+    return (1 - share).sqrt() * noise + along

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Generator, Tensor
 
 from sktart.priors._draws import (
@@ -10,6 +9,7 @@ from sktart.priors._draws import (
     categorical,
     directions,
     feature_mask,
+    intercepts,
     log_uniform,
     normal,
     power_law,
@@ -52,8 +52,7 @@ def sample_linear(
     mask = feature_mask(generator, n_tasks, n_features, logarithmic=True)
     z = normal(generator, n_tasks, n_rows, mask.shape[1]) * mask[:, None]
     teacher = directions(generator, n_classes, power_law(mask, uniform(generator, alignment, n_tasks)))
-    has_intercept = (torch.rand(n_tasks, 1, 1, generator=generator) < 0.5).float()
-    shift = normal(generator, n_tasks, 1, n_classes) * intercept * has_intercept
-    logits = (z @ teacher.mT + shift) * log_uniform(generator, scale, n_tasks, 1, 1)
+    logits = z @ teacher.mT + intercepts(generator, n_tasks, n_classes, intercept)
+    logits = logits * log_uniform(generator, scale, n_tasks, 1, 1)
     x = z * power_law(mask, uniform(generator, spectrum, n_tasks))[:, None]
     return x, categorical(generator, logits)

@@ -9,18 +9,22 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from sktart.priors._draws import log_uniform_int, normal, uniform
+from sktart.priors._draws import log_uniform_int
+from sktart.priors._treatments import balance, each_class_first, label_noise, project, unit_rows
 from sktart.priors.clusters import sample_clusters
 from sktart.priors.linear import sample_linear
 from sktart.priors.logistic import sample_logistic
 from sktart.priors.mlp import sample_mlp
+from sktart.priors.topics import sample_topics
 
 FAMILIES: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
     "logistic": sample_logistic,
     "linear": sample_linear,
     "clusters": sample_clusters,
     "mlp": sample_mlp,
+    "topics": sample_topics,
 }
+FEWEST_TASKS = 2  # drawn at once, however large they are
 
 
 @dataclass(frozen=True)
@@ -49,15 +53,22 @@ def sample_tasks(
     ----------
     generator : torch.Generator
     components : sequence of dict
-        Each has `family`, `weight` (its share of draws), `n_classes` (bounds, log-uniform), optionally `label_noise`
-        and `unit_rows` (shares of tasks that have them), `each_class` (whether the context begins with a row of each
-        class, true unless said otherwise) and `options` of the family.
+        Each has `family`, `weight` (its share of draws) and `n_classes` (bounds, log-uniform), and may have `options`
+        of the family and
+
+        - `balanced`, the share of tasks whose rows are taken from each class in turn; twice as many rows are drawn
+        - `unit_rows`, the share of tasks whose rows lie on a sphere
+        - `label_noise`, the share of tasks with wrong labels, which come after balancing
+        - `each_class`, whether the context begins with a row of each class; true unless said otherwise
+        - `projected`, the share of calls that put principal components of the context in place of features
+        - `context_rows`, in place of those of the call
     context_rows : (int, int)
         Bounds of N, log-uniform; at least the number of classes is taken.
     query_rows : int
         M.
     max_tasks, max_tokens : int
-        B is the largest number up to `max_tasks` for which B x (N + M) x C stays below `max_tokens` (at least 4).
+        B is the largest number up to `max_tasks` for which B x (N + M) x C stays below `max_tokens`, at least
+        `FEWEST_TASKS`.
 
     Returns
     -------
@@ -66,40 +77,21 @@ def sample_tasks(
     weights = torch.tensor([float(component["weight"]) for component in components])
     chosen = components[int(torch.multinomial(weights, 1, generator=generator))]
     n_classes = log_uniform_int(generator, chosen["n_classes"])
-    n_context = max(log_uniform_int(generator, context_rows), n_classes)
+    n_context = max(log_uniform_int(generator, chosen.get("context_rows", context_rows)), n_classes)
     n_rows = n_context + query_rows
-    n_tasks = max(4, min(max_tasks, max_tokens // (n_rows * n_classes)))
+    n_tasks = max(FEWEST_TASKS, min(max_tasks, max_tokens // (n_rows * n_classes)))
+    balanced = chosen.get("balanced", 0.0)
+    # A rare class has to last for as many turns as the others.
+    n_drawn = 2 * n_rows if balanced else n_rows
     family = FAMILIES[chosen["family"]]
-    x, y = family(generator, n_tasks, n_rows, n_classes, **chosen.get("options", {}))
-    x = _unit_rows(generator, x, chosen.get("unit_rows", 0.0))
-    y = _label_noise(generator, y, n_classes, chosen.get("label_noise", 0.0))
+    x, y = family(generator, n_tasks, n_drawn, n_classes, **chosen.get("options", {}))
+    if balanced:
+        x, y = balance(generator, x, y, n_classes, balanced, n_rows)
+    x = unit_rows(generator, x, chosen.get("unit_rows", 0.0))
+    y = label_noise(generator, y, n_classes, chosen.get("label_noise", 0.0))
     if chosen.get("each_class", True):
-        x, y = _context_holds_each_class(x, y, n_classes)
-    return Tasks(x[:, :n_context], y[:, :n_context], x[:, n_context:], y[:, n_context:], n_classes)
-
-
-def _unit_rows(generator: Generator, x: Tensor, share: float) -> Tensor:
-    """Put the rows of a share of tasks on a sphere about a random origin, as normalised embeddings are."""
-    spread = x.square().sum(-1, keepdim=True).mean(1, keepdim=True).sqrt()
-    origin = normal(generator, x.shape[0], 1, x.shape[2])
-    distance = uniform(generator, (0.0, 1.5), x.shape[0], 1, 1) * spread
-    shifted = x + origin / origin.norm(dim=-1, keepdim=True) * distance
-    on_sphere = shifted / shifted.norm(dim=-1, keepdim=True).clamp_min(1e-6)
-    is_on_sphere = torch.rand(x.shape[0], 1, 1, generator=generator) < share
-    return torch.where(is_on_sphere, on_sphere, x)
-
-
-def _label_noise(generator: Generator, y: Tensor, n_classes: int, share: float) -> Tensor:
-    """Replace up to 30 % of the labels of a share of tasks by random ones."""
-    rate = uniform(generator, (0.0, 0.3), y.shape[0], 1)
-    rate = rate * (torch.rand(y.shape[0], 1, generator=generator) < share)
-    random = torch.randint(n_classes, y.shape, generator=generator)
-    return torch.where(torch.rand(y.shape, generator=generator) < rate, random, y)
-
-
-def _context_holds_each_class(x: Tensor, y: Tensor, n_classes: int) -> tuple[Tensor, Tensor]:
-    """Move the first row of each class to the front: a user's classes are those of the labelled rows."""
-    is_class = y[:, None] == torch.arange(n_classes)[:, None]  # (B, C, R)
-    first = is_class & (is_class.cumsum(-1) == 1)
-    order = first.any(1).int().argsort(dim=1, descending=True, stable=True)
-    return x.gather(1, order[..., None].expand_as(x)), y.gather(1, order)
+        x, y = each_class_first(x, y, n_classes)
+    context_x, query_x = x[:, :n_context], x[:, n_context:]
+    if torch.rand((), generator=generator) < chosen.get("projected", 0.0):
+        context_x, query_x = project(generator, context_x, query_x)
+    return Tasks(context_x, y[:, :n_context], query_x, y[:, n_context:], n_classes)

@@ -56,6 +56,8 @@ class GramConfig(ReasonerConfig):
         See :class:`ReasonerConfig`.
     mlp_ratio : int
         Hidden channels of a block's MLP, as a multiple of `width`.
+    message_width : int
+        Channels that a block moves from the context by each operator: the inner products, and each ridge regression.
 
     Examples
     --------
@@ -67,10 +69,11 @@ class GramConfig(ReasonerConfig):
 
     family: ClassVar[str] = "gram"
 
-    width: int = 64
-    n_layers: int = 8
-    n_heads: int = 4
+    width: int = 96
+    n_layers: int = 6
+    n_heads: int = 2
     mlp_ratio: int = 2
+    message_width: int = 16
 
 
 @dataclass(frozen=True)

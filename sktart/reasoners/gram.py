@@ -17,6 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sktart.reasoners._gram_block import GramBlock, Layer
+from sktart.reasoners._ridge import STRENGTHS, Ridge, solve_ridge
 from sktart.reasoners.base import Reasoner
 from sktart.reasoners.config import GramConfig
 
@@ -24,16 +26,7 @@ from sktart.reasoners.config import GramConfig
 MAX_ATTENTION_ELEMENTS = 2**24
 # A query further out than this many context radii is pulled in, so that no input overflows.
 MAX_QUERY_RADIUS = 100.0
-N_SCALARS = 8
-
-
-@dataclass(frozen=True)
-class Layer:
-    """What one block keeps of the context, each (B, C, H, N, W / H) but `messages` (B, C, N, W)."""
-
-    keys: Tensor
-    values: Tensor
-    messages: Tensor
+N_SCALARS = 8 + 3 * len(STRENGTHS)
 
 
 @dataclass(frozen=True)
@@ -43,91 +36,19 @@ class Context:
     mean: Tensor  # (B, 1, D), of the dtype of the features
     inverse_scale: Tensor  # (B, 1, 1)
     x: Tensor  # (B, N, D), centred and scaled, D padded to a multiple of 16
+    ridge: Ridge
     weight: Tensor  # (B, N)
-    task_scalars: Tensor  # (B, C, 5): what is the same for all rows
+    task_scalars: Tensor  # (B, C, 5 + K): what is the same for all rows
     layers: tuple[Layer, ...]
-
-
-class GramBlock(nn.Module):
-    """Attention over context rows, one functional-gradient step, class mixer and MLP (design: pre-norm, residual)."""
-
-    def __init__(self, config: GramConfig) -> None:
-        super().__init__()
-        width, heads = config.width, config.n_heads
-        self.n_heads = heads
-        self.norm = nn.LayerNorm(width)
-        self.query = nn.Linear(width, width, bias=False)
-        self.key_value_message = nn.Linear(width, 3 * width, bias=False)
-        self.out = nn.Linear(3 * width, width)
-        self.mlp_norm = nn.LayerNorm(width)
-        self.mlp_in = nn.Linear(width, config.mlp_ratio * width)
-        self.mlp_out = nn.Linear(config.mlp_ratio * width, width)
-        # Exponents of (1, log N, log d_eff): sharpness of the inner-product attention, and step size.
-        # A typical inner product is d_eff ** -0.5, so sharpness starts at a multiple of its inverse.
-        sharpness = torch.tensor([[math.log(2.0**head), 0.0, 0.5] for head in range(heads)])
-        self.sharpness = nn.Parameter(sharpness)
-        self.step = nn.Parameter(torch.tensor([0.0, -0.5, 0.25]))
-        self.content_scale = nn.Parameter(torch.zeros(heads))
-        for layer in (self.out, self.mlp_out):
-            nn.init.zeros_(layer.weight)
-            nn.init.zeros_(layer.bias)
-
-    def read(self, h: Tensor) -> Layer:
-        """Turn context tokens (B, C, N, W) into what rows of this layer look at."""
-        keys, values, messages = self.key_value_message(self.norm(h)).chunk(3, dim=-1)
-        # Views would each carry the storage of all three into a pickle.
-        return Layer(self._heads(keys).contiguous(), self._heads(values).contiguous(), messages.contiguous())
-
-    def forward(self, h: Tensor, gram: Tensor, weight: Tensor, sizes: Tensor, layer: Layer) -> Tensor:
-        """Update tokens.
-
-        Parameters
-        ----------
-        h : Tensor of shape (B, C, R, W)
-        gram : Tensor of shape (B, R, N), inner products with context rows
-        weight : Tensor of shape (B, N)
-        sizes : Tensor of shape (B, 3): 1, log N, log effective dimension
-        layer : Layer, what the context left at this depth
-        """
-        normed = self.norm(h)
-        attended = self._attend(normed, gram, weight, sizes, layer)
-        step = (sizes @ self.step).exp()[:, None, None]  # (B, 1, 1)
-        weighted = (gram * weight[:, None, :] * step)[:, None]  # (B, 1, R, N)
-        moved = weighted.to(layer.messages.dtype) @ layer.messages  # (B, C, R, W)
-        mixed = normed.mean(dim=1, keepdim=True).expand_as(normed)
-        h = h + self.out(torch.cat([attended, moved, mixed], dim=-1))
-        return h + self.mlp_out(F.gelu(self.mlp_in(self.mlp_norm(h))))
-
-    def _attend(self, normed: Tensor, gram: Tensor, weight: Tensor, sizes: Tensor, layer: Layer) -> Tensor:
-        sharpness = (sizes @ self.sharpness.T).exp()  # (B, H)
-        bias = sharpness[:, :, None, None] * gram[:, None] + weight.log()[:, None, None, :]  # (B, H, R, N)
-        content = (1 + sizes[:, 1:2] * self.content_scale) / math.sqrt(layer.keys.shape[-1])  # (B, H)
-        queries = self._heads(self.query(normed)) * content[:, None, :, None, None]
-        if torch.is_grad_enabled():
-            logits = queries @ layer.keys.mT + bias[:, None]  # (B, C, H, R, N)
-            attended = logits.softmax(dim=-1).to(layer.values.dtype) @ layer.values
-        else:
-            # The fused kernel never holds the logits of all classes, but has no gradient for the bias.
-            n_classes = queries.shape[1]
-            attended = F.scaled_dot_product_attention(
-                queries.flatten(0, 1),
-                layer.keys.flatten(0, 1),
-                layer.values.flatten(0, 1),
-                attn_mask=bias if len(bias) == 1 else bias.repeat_interleave(n_classes, dim=0),
-                scale=1.0,
-            ).unflatten(0, (-1, n_classes))
-        return attended.transpose(2, 3).flatten(3)
-
-    def _heads(self, x: Tensor) -> Tensor:
-        return x.unflatten(-1, (self.n_heads, -1)).transpose(2, 3)
 
 
 class GramReasoner(Reasoner):
     """In-context classifier that sees features only through inner products.
 
-    A Transformer over (row, class) tokens. Its symmetries are exact: context order, query order, rotation, reflection,
-    translation, positive scaling and zero-padding of features, renaming of classes; a context row of
-    weight 2 equals the row twice.
+    A Transformer over (row, class) tokens, which begin with what ridge regressions of several strengths say, and how
+    well these predict the context rows they have not seen: it corrects and calibrates them. Its symmetries are exact:
+    context order, query order, rotation, reflection, translation, positive scaling and zero-padding of features,
+    renaming of classes; a context row of weight 2 equals the row twice.
 
     Parameters
     ----------
@@ -187,22 +108,24 @@ class GramReasoner(Reasoner):
         x = _aligned(((context_x - mean) * inverse_scale).to(dtype))
         weight = weight.to(dtype)
         one_hot = F.one_hot(context_y, n_classes).to(dtype).transpose(1, 2)  # (B, C, N)
-        task_scalars = _task_scalars(x, one_hot, weight)
-        h = self._tokens(x, 2 * one_hot - 1, torch.ones_like(one_hot), task_scalars)
+        label = 2 * one_hot - 1
+        ridge = solve_ridge(x, label, weight)
+        task_scalars = torch.cat([_task_scalars(x, one_hot, weight), ridge.error], dim=-1)
+        h = self._tokens(x, label, torch.ones_like(label), ridge.held_out, ridge.variance, task_scalars)
         sizes = _sizes(task_scalars)
         rows = _row_chunks(h, x.shape[1], self.config.n_heads)
         # One chunk is the common case: its inner products are then the same tensor in every layer.
-        whole = x @ x.mT if len(rows) == 1 else None
+        whole = ridge.products(x, x) if len(rows) == 1 else None
         layers = []
         for block in cast("Iterable[GramBlock]", self.blocks):
             layer = block.read(h)
             layers.append(layer)
             chunks = [
-                block(h[:, :, part], x[:, part] @ x.mT if whole is None else whole, weight, sizes, layer)
+                block(h[:, :, part], *(whole or ridge.products(x[:, part], x)), weight, sizes, layer)
                 for part in rows
             ]
             h = torch.cat(chunks, dim=2)
-        return Context(mean, inverse_scale, x, weight, task_scalars, tuple(layers))
+        return Context(mean, inverse_scale, x, ridge, weight, task_scalars, tuple(layers))
 
     def answer(self, context: Context, query_x: Tensor) -> Tensor:
         """Return logits of shape (B, M, C) for queries of shape (B, M, D), each answered by itself."""
@@ -215,19 +138,29 @@ class GramReasoner(Reasoner):
             torch.finfo(query_x.dtype).tiny
         )
         x = _aligned((direction * torch.minimum(size, nearest)).to(context.x.dtype))
-        gram = x @ context.x.mT
+        gram, smoothers = context.ridge.products(x, context.x)
+        predicted, variance = context.ridge.predict(x, gram, smoothers)
         unknown = x.new_zeros(x.shape[0], context.task_scalars.shape[1], x.shape[1])
-        h = self._tokens(x, unknown, unknown, context.task_scalars)
+        h = self._tokens(x, unknown, unknown, predicted, variance, context.task_scalars)
         for block, layer in zip(self.blocks, context.layers, strict=True):
-            h = block(h, gram, context.weight, _sizes(context.task_scalars), layer)
+            h = block(h, gram, smoothers, context.weight, _sizes(context.task_scalars), layer)
         return self.read_out(self.norm(h)).squeeze(-1).transpose(1, 2)
 
-    def _tokens(self, x: Tensor, label: Tensor, known: Tensor, task_scalars: Tensor) -> Tensor:
+    def _tokens(
+        self,
+        x: Tensor,
+        label: Tensor,
+        known: Tensor,
+        predicted: Tensor,
+        variance: Tensor,
+        task_scalars: Tensor,
+    ) -> Tensor:
         """Read the invariant scalars of each (row, class) into tokens (B, C, R, W)."""
         square_norm = x.square().sum(-1).log1p() - math.log(2)  # 0 for a row of average length
         rows = torch.stack([label, known, square_norm[:, None].expand_as(label)], dim=-1)  # (B, C, R, 3)
+        variance = variance.clamp_min(0).log1p()[:, None].expand_as(predicted)
         tasks = task_scalars[:, :, None].expand(-1, -1, x.shape[1], -1)
-        return self.read_in(torch.cat([rows, tasks], dim=-1))
+        return self.read_in(torch.cat([rows, predicted.asinh(), variance, tasks], dim=-1))
 
 
 def _centre_and_scale(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
@@ -273,15 +206,15 @@ def _task_scalars(x: Tensor, one_hot: Tensor, weight: Tensor) -> Tensor:
 
 def _sizes(task_scalars: Tensor) -> Tensor:
     """Return (B, 3): 1, log N, log effective dimension."""
-    sizes = task_scalars[:, 0, 2:].clone()
+    sizes = task_scalars[:, 0, 2:5].clone()
     sizes[:, 0] = 1
     return sizes
 
 
 def _row_chunks(h: Tensor, n_context: int, n_heads: int) -> list[slice]:
-    """Slices of rows whose attention logits together stay below `MAX_ATTENTION_ELEMENTS`."""
+    """Slices of rows whose attention logits and ridge weights stay below `MAX_ATTENTION_ELEMENTS`."""
     batch, n_classes, n_rows, _ = h.shape
     # The fused kernel of a single task keeps no logits for each class, only the bias that all classes share.
     channels = n_classes if torch.is_grad_enabled() or batch > 1 else 1
-    step = max(1, MAX_ATTENTION_ELEMENTS // (batch * channels * n_heads * n_context))
+    step = max(1, MAX_ATTENTION_ELEMENTS // (batch * (channels * n_heads + len(STRENGTHS)) * n_context))
     return [slice(start, start + step) for start in range(0, n_rows, step)]

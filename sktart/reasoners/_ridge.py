@@ -1,0 +1,111 @@
+"""Ridge regression of the labels on the context, at several strengths at once: what the gram reasoner begins with.
+
+Shapes: B tasks, N context rows, R rows of either kind, D features, C classes, K strengths.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# In units of the mean squared norm of a centred row.
+STRENGTHS = (8.0, 1.0, 1 / 8, 1 / 64)
+# Keeps the logarithm of an error finite where a class is predicted without any.
+LEAST_ERROR = 1e-2
+
+
+@dataclass(frozen=True)
+class Ridge:
+    """Solved ridge regressions of a context.
+
+    Parameters
+    ----------
+    operators : Tensor of shape (B, K, N, D)
+        From a row to the weights with which its prediction sums the centred labels.
+    solution : Tensor of shape (B, K, C, D)
+        From a row to its predictions.
+    held_out : Tensor of shape (B, C, N, K)
+        What a context row would be predicted without itself (one unit of its weight).
+    variance : Tensor of shape (B, N, K)
+        Posterior variance of the regression at a context row without itself, in units of the prior's.
+    error : Tensor of shape (B, C, K)
+        Logarithm of the squared error of `held_out`, relative to that of the class's share.
+    """
+
+    operators: Tensor
+    solution: Tensor
+    held_out: Tensor
+    variance: Tensor
+    error: Tensor
+
+    def products(self, x: Tensor, context_x: Tensor) -> tuple[Tensor, Tensor]:
+        """Return inner products (B, R, N) with context rows, and weights (B, K, R, N) of the ridge predictions."""
+        with torch.autocast(x.device.type, enabled=False):
+            return x @ context_x.mT, x[:, None] @ self.operators.mT
+
+    def predict(self, x: Tensor, gram: Tensor, smoothers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return predictions (B, C, R, K) and variances (B, R, K) of rows that are not of the context."""
+        with torch.autocast(x.device.type, enabled=False):
+            predicted = x[:, None] @ self.solution.mT  # (B, K, R, C)
+            variance = x.square().sum(-1)[:, None] - (smoothers * gram[:, None]).sum(-1)  # (B, K, R)
+        return predicted.permute(0, 3, 2, 1), variance.mT
+
+
+def solve_ridge(x: Tensor, label: Tensor, weight: Tensor) -> Ridge:
+    """Regress labels on rows at each of `STRENGTHS`, with an intercept that is not penalised.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, N, D)
+        Centred by the weighted mean.
+    label : Tensor of shape (B, C, N)
+    weight : Tensor of shape (B, N)
+        Positive; a row of weight 2 is the row twice, and either of them is predicted with the other one there.
+
+    Notes
+    -----
+    Leaving a row out has a closed form: with leverage h and fit f, the prediction without the row is
+    (f - h y) / (1 - h) (Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, section 7.10).
+    """
+    dtype = x.dtype
+    # Small strengths are too much for float32; the one device that has nothing else keeps it.
+    exact = torch.float32 if x.device.type == "mps" else torch.float64
+    with torch.autocast(x.device.type, enabled=False), torch.no_grad():
+        x, weight, label = x.to(exact), weight.to(exact), label.to(exact)
+        share = weight / weight.sum(1, keepdim=True)
+        target = (label - (label * share[:, None]).sum(-1, keepdim=True)).mT[:, None]  # (B, 1, N, C)
+        strength = x.new_tensor(STRENGTHS)[:, None]
+        operators = _operators(x, weight, strength)
+        solution = target.mT @ operators  # (B, K, C, D)
+        leverage = (x[:, None] * operators).sum(-1) / weight[:, None]  # (B, K, N), of a unit of weight
+        removed = weight.clamp_max(1.0)[:, None]
+        with_mean = ((leverage + 1 / weight.sum(1)[:, None, None]) * removed)[..., None]
+        held_out = (x[:, None] @ solution.mT - with_mean * target) / (1 - with_mean).clamp_min(
+            1e-6
+        )  # (B, K, N, C)
+        variance = strength * leverage / (1 - removed * leverage).clamp_min(1e-6)
+        square = (share[:, None, :, None] * target.square()).sum(2)  # (B, 1, C)
+        error = (share[:, None, :, None] * (target - held_out).square()).sum(2)  # (B, K, C)
+        error = ((error + LEAST_ERROR) / (square + LEAST_ERROR)).log()
+    return Ridge(
+        operators.to(dtype),
+        solution.to(dtype),
+        held_out.permute(0, 3, 2, 1).to(dtype),
+        variance.mT.to(dtype),
+        error.mT.to(dtype),
+    )
+
+
+def _operators(x: Tensor, weight: Tensor, strength: Tensor) -> Tensor:
+    """Return W X (X' W X + s)^-1 for each strength s, by way of the smaller of X' W X and X W X'."""
+    scaled = x * weight.sqrt()[..., None]
+    is_tall = x.shape[1] > x.shape[2]
+    square = scaled.mT @ scaled if is_tall else scaled @ scaled.mT
+    identity = torch.eye(square.shape[-1], dtype=x.dtype, device=x.device)
+    # Not `cholesky`, which raises where features overflow: the answer is then not a number, and the caller says so.
+    factor = torch.linalg.cholesky_ex(square[:, None] + strength[..., None] * identity).L
+    inverse = torch.cholesky_inverse(factor)
+    operators = scaled[:, None] @ inverse if is_tall else inverse @ scaled[:, None]
+    return operators * weight.sqrt()[:, None, :, None]

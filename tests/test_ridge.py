@@ -1,0 +1,99 @@
+"""Ridge regression inside the gram reasoner, against scikit-learn's."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.linear_model import Ridge
+
+from sktart.reasoners._ridge import STRENGTHS, solve_ridge
+
+
+def draw(n, d, n_classes=3, seed=0, weight=None):
+    """Rows centred by their weighted mean, labels of -1 and 1, weights; all in float64."""
+    rng = np.random.default_rng(seed)
+    weight = np.ones(n) if weight is None else weight
+    x = rng.normal(size=(n, d))
+    x -= np.average(x, axis=0, weights=weight)
+    label = 2.0 * (np.arange(n) % n_classes == np.arange(n_classes)[:, None]) - 1
+    return x, label, weight
+
+
+def solve(x, label, weight):
+    return solve_ridge(*(torch.from_numpy(part)[None] for part in (x, label, weight)))
+
+
+# Fewer features than rows and more: two ways to the same solution.
+SHAPES = pytest.mark.parametrize("n, d", [(12, 4), (7, 20)])
+
+
+@SHAPES
+def test_predictions_are_those_of_scikit_learn(n, d):
+    x, label, weight = draw(n, d)
+    query = np.random.default_rng(1).normal(size=(5, d))
+    ridge = solve(x, label, weight)
+    rows, context = (torch.from_numpy(part)[None] for part in (query, x))
+    gram, smoothers = ridge.products(rows, context)
+    predicted, variance = ridge.predict(rows, gram, smoothers)
+    assert torch.allclose(gram[0], torch.from_numpy(query @ x.T))
+    for k, strength in enumerate(STRENGTHS):
+        expected = Ridge(alpha=strength).fit(x, label.T).predict(query) - label.mean(1)
+        np.testing.assert_allclose(predicted[0, :, :, k].T, expected, atol=1e-12)
+        summed = smoothers[0, k].numpy() @ (label - label.mean(1, keepdims=True)).T
+        np.testing.assert_allclose(summed, expected, atol=1e-12)
+        posterior = strength * np.linalg.inv(x.T @ x + strength * np.eye(d))
+        np.testing.assert_allclose(variance[0, :, k], np.einsum("ij,jk,ik->i", query, posterior, query))
+
+
+@SHAPES
+def test_held_out_predictions_are_those_of_a_fit_without_the_row(n, d):
+    x, label, weight = draw(n, d)
+    ridge = solve(x, label, weight)
+    for k, strength in enumerate(STRENGTHS):
+        for i in range(n):
+            rest = np.arange(n) != i
+            refit = Ridge(alpha=strength).fit(x[rest], label[:, rest].T)
+            expected = refit.predict(x[[i]])[0] - label.mean(1)
+            np.testing.assert_allclose(ridge.held_out[0, :, i, k], expected, atol=1e-10)
+            posterior = strength * np.linalg.inv(x[rest].T @ x[rest] + strength * np.eye(d))
+            assert ridge.variance[0, i, k].item() == pytest.approx(x[i] @ posterior @ x[i])
+
+
+def test_error_is_that_of_the_held_out_predictions():
+    ridge = solve(*(parts := draw(30, 3)))
+    target = torch.from_numpy(parts[1] - parts[1].mean(1, keepdims=True))[:, :, None]
+    ratio = (ridge.held_out[0] - target).square().mean(1) / target.square().mean(1)
+    torch.testing.assert_close(ridge.error[0].exp(), ratio, rtol=0.02, atol=0)  # 1e-2 keeps it finite
+
+
+@SHAPES
+def test_a_weight_of_two_is_the_row_twice(n, d):
+    counts = 1 + np.arange(n) % 3
+    x, label, weight = draw(n, d, weight=counts.astype(float))
+    weighted = solve(x, label, weight)
+    repeated = solve(x.repeat(counts, axis=0), label.repeat(counts, axis=1), np.ones(counts.sum()))
+    first = np.cumsum(counts) - counts
+    torch.testing.assert_close(weighted.solution, repeated.solution)
+    torch.testing.assert_close(weighted.held_out, repeated.held_out[:, :, first])
+    torch.testing.assert_close(weighted.variance, repeated.variance[:, first])
+    torch.testing.assert_close(weighted.error, repeated.error)
+
+
+def test_float32_is_solved_in_float64():
+    parts = [torch.from_numpy(part)[None].float() for part in draw(40, 60)]
+    found, exact = solve_ridge(*parts), solve_ridge(*(part.double() for part in parts))
+    assert found.held_out.dtype == torch.float32
+    torch.testing.assert_close(found.held_out, exact.held_out.float(), atol=0, rtol=1e-6)
+
+
+def test_rows_without_spread_predict_the_shares():
+    ridge = solve(np.zeros((6, 2)), *draw(6, 2)[1:])
+    assert (ridge.solution == 0).all()
+    # Without a row, its class has one row less.
+    assert torch.isfinite(ridge.held_out).all()
+    assert torch.isfinite(ridge.error).all()
+
+
+def test_no_exception_where_features_are_not_numbers():
+    x, label, weight = draw(6, 2)
+    x[0, 0] = np.nan
+    assert solve(x, label, weight).solution.isnan().any()
