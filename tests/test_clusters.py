@@ -142,3 +142,18 @@ def test_clusters_together_have_the_spectrum_that_they_have_without_own_directio
     variance = covariances(x, y).mean(0).diagonal()
     torch.testing.assert_close(variance, 1 / torch.arange(1.0, 31), rtol=0.25, atol=0)
     assert variance.sum().item() == pytest.approx((1 / torch.arange(1.0, 31)).sum().item(), rel=0.05)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.8])
+def test_kindred_classes_have_a_part_of_their_mean_in_common(share):
+    options = {**SIMPLE_CLUSTERS, "n_features": (100, 100), "spectrum": (0.0, 0.0), "alignment": (0.0, 0.0)}
+    x, y = sample_clusters(generator(), 6, 4000, 16, **options, separation=(50.0, 50.0), kin=(share, share))
+    nearest, typical = [], []
+    for rows, labels in zip(x, y, strict=True):
+        means = torch.stack([rows[labels == label].mean(0) for label in range(16)])
+        square = torch.cdist(means, means).square()
+        typical.append(square.sum() / (16 * 15))
+        nearest.append(square.fill_diagonal_(torch.inf).min(1).values.median())
+    # Kin differ by their own parts only; without families all pairs are about equally far.
+    ratio = np.sum(nearest) / np.sum(typical)
+    assert ratio == pytest.approx(0.25, abs=0.12) if share else ratio > 0.6

@@ -30,7 +30,7 @@ SHAPES = pytest.mark.parametrize("n, d", [(12, 4), (7, 20)])
 def test_predictions_are_those_of_scikit_learn(n, d):
     x, label, weight = draw(n, d)
     query = np.random.default_rng(1).normal(size=(5, d))
-    ridge = solve(x, label, weight)
+    ridge, _ = solve(x, label, weight)
     rows, context = (torch.from_numpy(part)[None] for part in (query, x))
     gram, smoothers = ridge.products(rows, context)
     predicted, variance = ridge.predict(rows, gram, smoothers)
@@ -47,53 +47,70 @@ def test_predictions_are_those_of_scikit_learn(n, d):
 @SHAPES
 def test_held_out_predictions_are_those_of_a_fit_without_the_row(n, d):
     x, label, weight = draw(n, d)
-    ridge = solve(x, label, weight)
+    _, held_out = solve(x, label, weight)
     for k, strength in enumerate(STRENGTHS):
         for i in range(n):
             rest = np.arange(n) != i
             refit = Ridge(alpha=strength).fit(x[rest], label[:, rest].T)
             expected = refit.predict(x[[i]])[0] - label.mean(1)
-            np.testing.assert_allclose(ridge.held_out[0, :, i, k], expected, atol=1e-10)
+            np.testing.assert_allclose(held_out.prediction[0, :, i, k], expected, atol=1e-10)
             posterior = strength * np.linalg.inv(x[rest].T @ x[rest] + strength * np.eye(d))
-            assert ridge.variance[0, i, k].item() == pytest.approx(x[i] @ posterior @ x[i])
+            assert held_out.variance[0, i, k].item() == pytest.approx(x[i] @ posterior @ x[i])
 
 
 def test_error_is_that_of_the_held_out_predictions():
-    ridge = solve(*(parts := draw(30, 3)))
+    _, held_out = solve(*(parts := draw(30, 3)))
     target = torch.from_numpy(parts[1] - parts[1].mean(1, keepdims=True))[:, :, None]
-    ratio = (ridge.held_out[0] - target).square().mean(1) / target.square().mean(1)
-    torch.testing.assert_close(ridge.error[0].exp(), ratio, rtol=0.02, atol=0)  # 1e-2 keeps it finite
+    ratio = (held_out.prediction[0] - target).square().mean(1) / target.square().mean(1)
+    torch.testing.assert_close(held_out.error[0].exp(), ratio, rtol=0.02, atol=0)  # 1e-2 keeps it finite
 
 
 @SHAPES
 def test_a_weight_of_two_is_the_row_twice(n, d):
     counts = 1 + np.arange(n) % 3
     x, label, weight = draw(n, d, weight=counts.astype(float))
-    weighted = solve(x, label, weight)
-    repeated = solve(x.repeat(counts, axis=0), label.repeat(counts, axis=1), np.ones(counts.sum()))
+    once, weighted = solve(x, label, weight)
+    twice, repeated = solve(x.repeat(counts, axis=0), label.repeat(counts, axis=1), np.ones(counts.sum()))
     first = np.cumsum(counts) - counts
-    torch.testing.assert_close(weighted.solution, repeated.solution)
-    torch.testing.assert_close(weighted.held_out, repeated.held_out[:, :, first])
+    torch.testing.assert_close(once.solution, twice.solution)
+    torch.testing.assert_close(weighted.prediction, repeated.prediction[:, :, first])
     torch.testing.assert_close(weighted.variance, repeated.variance[:, first])
     torch.testing.assert_close(weighted.error, repeated.error)
 
 
 def test_float32_is_solved_in_float64():
     parts = [torch.from_numpy(part)[None].float() for part in draw(40, 60)]
-    found, exact = solve_ridge(*parts), solve_ridge(*(part.double() for part in parts))
-    assert found.held_out.dtype == torch.float32
-    torch.testing.assert_close(found.held_out, exact.held_out.float(), atol=0, rtol=1e-6)
+    (_, found), (_, exact) = solve_ridge(*parts), solve_ridge(*(part.double() for part in parts))
+    assert found.prediction.dtype == torch.float32
+    torch.testing.assert_close(found.prediction, exact.prediction.float(), atol=0, rtol=1e-6)
 
 
 def test_rows_without_spread_predict_the_shares():
-    ridge = solve(np.zeros((6, 2)), *draw(6, 2)[1:])
+    ridge, held_out = solve(np.zeros((6, 2)), *draw(6, 2)[1:])
     assert (ridge.solution == 0).all()
     # Without a row, its class has one row less.
-    assert torch.isfinite(ridge.held_out).all()
-    assert torch.isfinite(ridge.error).all()
+    assert torch.isfinite(held_out.prediction).all()
+    assert torch.isfinite(held_out.error).all()
 
 
 def test_no_exception_where_features_are_not_numbers():
     x, label, weight = draw(6, 2)
     x[0, 0] = np.nan
-    assert solve(x, label, weight).solution.isnan().any()
+    assert solve(x, label, weight)[0].solution.isnan().any()
+
+
+def test_a_matrix_that_cannot_be_factored_gives_no_numbers(monkeypatch):
+    def fails(matrix):
+        return matrix, torch.ones(matrix.shape[:2], dtype=torch.int32)
+
+    monkeypatch.setattr(torch.linalg, "cholesky_ex", fails)
+    assert solve(*draw(6, 2))[0].solution.isnan().all()
+
+
+def test_one_row_that_holds_nearly_all_weight_is_left_out_as_any_other():
+    weight = np.array([1.0, 1e-9, 1e-9])
+    x, _, _ = draw(3, 1, weight=weight)
+    label = np.array([[1.0, -1.0, -1.0]])
+    _, held_out = solve(x, label, weight)
+    # The rest says -1, and labels are counted from their weighted mean, nearly 1.
+    np.testing.assert_allclose(held_out.prediction[0, 0, 0], -2.0, atol=1e-5)

@@ -35,6 +35,7 @@ def sample_clusters(
     imbalance: Range = (0.0, 1.5),
     own: Range | None = None,
     own_rank: tuple[int, int] = (1, 12),
+    kin: Range | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Draw rows of tasks with x = centre of a cluster of the class + noise, noise_j ~ j^-a.
 
@@ -67,6 +68,9 @@ def sample_clusters(
         clusters together have the same spectrum as without.
     own_rank : (int, int)
         Bounds of the number of these directions, log-uniform, one draw for all tasks of a call.
+    kin : (float, float), optional
+        Bounds of the share of the variance of class means that kindred classes have in common: of C classes, each is
+        of one of about sqrt(C) families. So a few pairs of many classes are easily confused, as intents are.
 
     Returns
     -------
@@ -77,7 +81,7 @@ def sample_clusters(
     noise_scale = power_law(mask, uniform(generator, spectrum, n_tasks))
     falling = power_law(mask, uniform(generator, alignment, n_tasks))
     n_clusters = log_uniform_int(generator, clusters)
-    centres = _centres(generator, n_classes, n_clusters, falling, noise_scale, scatter, separation)
+    centres = _centres(generator, n_classes, n_clusters, falling, noise_scale, scatter, separation, kin)
     log_odds = normal(generator, n_tasks, 1, n_classes) * uniform(generator, imbalance, n_tasks, 1, 1)
     y = categorical(generator, log_odds.expand(-1, n_rows, -1))
     # (B, R), counted over the clusters of all classes.
@@ -102,16 +106,29 @@ def _centres(
     noise_scale: Tensor,
     scatter: Range,
     separation: Range,
+    kin: Range | None,
 ) -> Tensor:
     """Draw the centres of all clusters, (B, C K, D): those of class c are c K to c K + K - 1."""
     n_tasks = len(falling)
     means = directions(generator, n_classes, falling)[:, :, None]
     offsets = directions(generator, n_classes * n_clusters, falling).unflatten(1, (n_classes, n_clusters))
+    if kin is not None:
+        means = _with_kin(generator, means, falling, kin)
     centres = means + offsets * (uniform(generator, scatter, n_tasks, 1, 1, 1) if n_clusters > 1 else 0.0)
     # Mahalanobis distance between two class means, averaged over pairs, before scaling.
     typical = ((2 * (means / noise_scale.clamp_min(1e-6)[:, None, None]).square().sum(-1)).mean(1)).sqrt()
     wanted = log_uniform(generator, separation, n_tasks, 1)
     return (centres * (wanted / typical)[:, :, None, None]).flatten(1, 2)
+
+
+def _with_kin(generator: Generator, means: Tensor, falling: Tensor, kin: Range) -> Tensor:
+    """Give class means (B, C, 1, D) a part that they share with the other classes of their family."""
+    n_tasks, n_classes = means.shape[:2]
+    n_families = max(2, round(n_classes**0.5))
+    family = torch.randint(n_families, (n_tasks, n_classes, 1), generator=generator)
+    common = directions(generator, n_families, falling).gather(1, family.expand(-1, -1, falling.shape[1]))
+    share = uniform(generator, kin, n_tasks, 1, 1, 1)
+    return share.sqrt() * common[:, :, None] + (1 - share).sqrt() * means
 
 
 def _with_own_directions(

@@ -63,9 +63,9 @@ def sample_topics(
     by_topic, within : (float, float)
         Bounds of the weights of the topic's own level and of the topic's own direction, relative to the linear teacher.
     by_centre : (float, float), optional
-        Bounds of b, where the linear teacher reads sqrt(b k) m_t + sqrt(1 - b) z in place of z. At b = 1 rows of a
-        topic have one label in all but noise, and near topics have like ones: with many topics, nearest neighbours
-        come close to a linear rule, as in news.
+        Bounds of b, where the linear teacher reads sqrt(b k) m_t + sqrt(1 - b) z in place of z. At b = 1 it reads the
+        topic alone, as loudly as rows crowd: rows of a topic have like labels, and so have near topics. With many
+        topics, nearest neighbours then come close to a linear rule, as in news.
 
     Returns
     -------

@@ -14,6 +14,8 @@ from torch import Tensor
 STRENGTHS = (8.0, 1.0, 1 / 8, 1 / 64)
 # Keeps the logarithm of an error finite where a class is predicted without any.
 LEAST_ERROR = 1e-2
+# Without its only row a context has nothing left to divide by.
+LEAST_LEFT = 1e-12
 
 
 @dataclass(frozen=True)
@@ -26,19 +28,10 @@ class Ridge:
         From a row to the weights with which its prediction sums the centred labels.
     solution : Tensor of shape (B, K, C, D)
         From a row to its predictions.
-    held_out : Tensor of shape (B, C, N, K)
-        What a context row would be predicted without itself (one unit of its weight).
-    variance : Tensor of shape (B, N, K)
-        Posterior variance of the regression at a context row without itself, in units of the prior's.
-    error : Tensor of shape (B, C, K)
-        Logarithm of the squared error of `held_out`, relative to that of the class's share.
     """
 
     operators: Tensor
     solution: Tensor
-    held_out: Tensor
-    variance: Tensor
-    error: Tensor
 
     def products(self, x: Tensor, context_x: Tensor) -> tuple[Tensor, Tensor]:
         """Return inner products (B, R, N) with context rows, and weights (B, K, R, N) of the ridge predictions."""
@@ -53,7 +46,26 @@ class Ridge:
         return predicted.permute(0, 3, 2, 1), variance.mT
 
 
-def solve_ridge(x: Tensor, label: Tensor, weight: Tensor) -> Ridge:
+@dataclass(frozen=True)
+class HeldOut:
+    """What the regressions say of the context rows themselves.
+
+    Parameters
+    ----------
+    prediction : Tensor of shape (B, C, N, K)
+        What a row would be predicted without itself.
+    variance : Tensor of shape (B, N, K)
+        Posterior variance of the regression at a row without itself, in units of the prior's.
+    error : Tensor of shape (B, C, K)
+        Logarithm of the squared error of `prediction`, relative to that of the class's share.
+    """
+
+    prediction: Tensor
+    variance: Tensor
+    error: Tensor
+
+
+def solve_ridge(x: Tensor, label: Tensor, weight: Tensor) -> tuple[Ridge, HeldOut]:
     """Regress labels on rows at each of `STRENGTHS`, with an intercept that is not penalised.
 
     Parameters
@@ -62,7 +74,8 @@ def solve_ridge(x: Tensor, label: Tensor, weight: Tensor) -> Ridge:
         Centred by the weighted mean.
     label : Tensor of shape (B, C, N)
     weight : Tensor of shape (B, N)
-        Positive; a row of weight 2 is the row twice, and either of them is predicted with the other one there.
+        Positive. A row of weight 2 is the row twice, and either of them is predicted with the other one there: what
+        is left out is one unit of weight, or the whole row where it has less.
 
     Notes
     -----
@@ -79,23 +92,17 @@ def solve_ridge(x: Tensor, label: Tensor, weight: Tensor) -> Ridge:
         strength = x.new_tensor(STRENGTHS)[:, None]
         operators = _operators(x, weight, strength)
         solution = target.mT @ operators  # (B, K, C, D)
-        leverage = (x[:, None] * operators).sum(-1) / weight[:, None]  # (B, K, N), of a unit of weight
+        leverage = torch.einsum("bnd,bknd->bkn", x, operators) / weight[:, None]  # of a unit of weight
         removed = weight.clamp_max(1.0)[:, None]
-        with_mean = ((leverage + 1 / weight.sum(1)[:, None, None]) * removed)[..., None]
-        held_out = (x[:, None] @ solution.mT - with_mean * target) / (1 - with_mean).clamp_min(
-            1e-6
-        )  # (B, K, N, C)
-        variance = strength * leverage / (1 - removed * leverage).clamp_min(1e-6)
+        with_mean = (leverage + 1 / weight.sum(1)[:, None, None]) * removed
+        left = (1 - with_mean).clamp_min(LEAST_LEFT)[..., None]
+        held_out = (x[:, None] @ solution.mT - with_mean[..., None] * target) / left  # (B, K, N, C)
+        variance = strength * leverage / (1 - removed * leverage).clamp_min(LEAST_LEFT)
         square = (share[:, None, :, None] * target.square()).sum(2)  # (B, 1, C)
         error = (share[:, None, :, None] * (target - held_out).square()).sum(2)  # (B, K, C)
         error = ((error + LEAST_ERROR) / (square + LEAST_ERROR)).log()
-    return Ridge(
-        operators.to(dtype),
-        solution.to(dtype),
-        held_out.permute(0, 3, 2, 1).to(dtype),
-        variance.mT.to(dtype),
-        error.mT.to(dtype),
-    )
+    held = HeldOut(held_out.permute(0, 3, 2, 1).to(dtype), variance.mT.to(dtype), error.mT.to(dtype))
+    return Ridge(operators.to(dtype), solution.to(dtype)), held
 
 
 def _operators(x: Tensor, weight: Tensor, strength: Tensor) -> Tensor:
@@ -105,7 +112,7 @@ def _operators(x: Tensor, weight: Tensor, strength: Tensor) -> Tensor:
     square = scaled.mT @ scaled if is_tall else scaled @ scaled.mT
     identity = torch.eye(square.shape[-1], dtype=x.dtype, device=x.device)
     # Not `cholesky`, which raises where features overflow: the answer is then not a number, and the caller says so.
-    factor = torch.linalg.cholesky_ex(square[:, None] + strength[..., None] * identity).L
-    inverse = torch.cholesky_inverse(factor)
+    factor, failed = torch.linalg.cholesky_ex(square[:, None] + strength[..., None] * identity)
+    inverse = torch.cholesky_inverse(factor).where(failed[..., None, None] == 0, torch.nan)
     operators = scaled[:, None] @ inverse if is_tall else inverse @ scaled[:, None]
     return operators * weight.sqrt()[:, None, :, None]

@@ -26,7 +26,8 @@ from sktart.reasoners.config import GramConfig
 MAX_ATTENTION_ELEMENTS = 2**24
 # A query further out than this many context radii is pulled in, so that no input overflows.
 MAX_QUERY_RADIUS = 100.0
-N_SCALARS = 8 + 3 * len(STRENGTHS)
+# Of a row 3, of a task 5; of each ridge regression a prediction, a variance, and an error for the task.
+N_SCALARS = 3 + 5 + 3 * len(STRENGTHS)
 
 
 @dataclass(frozen=True)
@@ -109,9 +110,11 @@ class GramReasoner(Reasoner):
         weight = weight.to(dtype)
         one_hot = F.one_hot(context_y, n_classes).to(dtype).transpose(1, 2)  # (B, C, N)
         label = 2 * one_hot - 1
-        ridge = solve_ridge(x, label, weight)
-        task_scalars = torch.cat([_task_scalars(x, one_hot, weight), ridge.error], dim=-1)
-        h = self._tokens(x, label, torch.ones_like(label), ridge.held_out, ridge.variance, task_scalars)
+        ridge, held_out = solve_ridge(x, label, weight)
+        task_scalars = torch.cat([_task_scalars(x, one_hot, weight), held_out.error], dim=-1)
+        h = self._tokens(
+            x, label, torch.ones_like(label), held_out.prediction, held_out.variance, task_scalars
+        )
         sizes = _sizes(task_scalars)
         rows = _row_chunks(h, x.shape[1], self.config.n_heads)
         # One chunk is the common case: its inner products are then the same tensor in every layer.
