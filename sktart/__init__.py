@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from sktart._version import __version__
 
 if TYPE_CHECKING:
+    from sktart._persistence import load, save
     from sktart._reasoner import TartReasoner
     from sktart._transformer import TartTransformer
     from sktart.encoders._prompt import Prompt
@@ -26,7 +27,9 @@ __all__ = [
     "__version__",
     "import_tart",
     "list_checkpoints",
+    "load",
     "load_checkpoint",
+    "save",
 ]
 
 # Loaded at first use: scikit-learn alone takes most of a second to import on a small machine.
@@ -36,7 +39,9 @@ _HOMES = {
     "TartTransformer": "sktart._transformer",
     "import_tart": "sktart.zoo.import_tart",
     "list_checkpoints": "sktart.zoo",
+    "load": "sktart._persistence",
     "load_checkpoint": "sktart.zoo",
+    "save": "sktart._persistence",
 }
 
 

@@ -1,4 +1,4 @@
-"""The command line: ``sktart pretrain``, ``sktart evaluate`` and ``sktart import-tart``."""
+"""The command line: ``sktart pretrain``, ``sktart evaluate``, ``sktart import-tart`` and ``sktart zoo``."""
 
 from __future__ import annotations
 
@@ -19,12 +19,21 @@ def main(argv: list[str] | None = None) -> int:
     >>> main(["pretrain", "no-such-recipe.json", "--out", "nowhere"])
     1
     """
-    arguments = _parser().parse_args(argv)
+    argv = sys.argv[1:] if argv is None else argv
     try:
+        if argv[:1] == ["zoo"]:
+            return _zoo(argv[1:])
+        arguments = _parser().parse_args(argv)
         return arguments.run(arguments)
     except (SktartError, ValueError, OSError) as error:
-        print(f"sktart {arguments.command}: {' '.join(str(error).split())}", file=sys.stderr)
+        print(f"sktart {argv[0]}: {' '.join(str(error).split())}", file=sys.stderr)
         return 1
+
+
+def _zoo(argv: list[str]) -> int:
+    from sktart.zoo.cli import run
+
+    return run(argv)
 
 
 def _pretrain(arguments: argparse.Namespace) -> int:
@@ -126,6 +135,9 @@ def _parser() -> argparse.ArgumentParser:
     bring.add_argument("--out", required=True, help="folder of the checkpoint")
     bring.add_argument("--heads", type=int, help="attention heads; left out: one for each 32 channels")
     bring.set_defaults(run=_import_tart)
+
+    # Only for the list of commands: `main` hands all that follows on.
+    commands.add_parser("zoo", help="checkpoints: list, show, pull, verify, push, where, prune, row")
     return parser
 
 

@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 
 from sktart._contexts import canonical_context, draw_contexts
+from sktart._fitted import FittedContext
 from sktart._runtime import resolve_device, resolve_dtype
 from sktart._validation import (
     PATH,
@@ -46,7 +47,8 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
     Parameters
     ----------
     checkpoint : str or path, default="auto"
-        ``"auto"``, a name of :func:`sktart.list_checkpoints`, or the path of a checkpoint folder.
+        ``"auto"``, a name of :func:`sktart.list_checkpoints`, the path of a checkpoint folder, or one of the Hub,
+        ``"org/repo/path@revision"``; see :func:`sktart.load_checkpoint`.
     class_weight : dict, "balanced" or None, default=None
         Factors of the probabilities of classes, as for a shift of the prior; the result sums to 1 again.
     temperature : float, default=1.0
@@ -155,16 +157,14 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         """
         import torch
 
-        from sktart._net import ContextNet
-
         check_params(self, self._constraints)
         # A fit that fails must not leave the answers of a former one.
-        self.__dict__.pop("_net", None)
+        self.__dict__.pop("_fitted", None)
         device, dtype = resolve_device(self.device), resolve_dtype(self.dtype)
         X, y, weight, places = validate_labelled(self, X, y, sample_weight)
         classes, codes = np.unique(y, return_inverse=True)
         prior_shift = self._prior_shift(classes, y, weight)
-        loaded = load_checkpoint(self.checkpoint, device=device, dtype=dtype)
+        loaded = load_checkpoint(self.checkpoint, device=device, dtype=dtype, n_features=X.shape[1])
         self._check_fits(loaded, X, weight, len(classes))
         drawn = draw_contexts(
             codes,
@@ -183,18 +183,19 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
                 contexts.append(loaded.reasoner.read_context(context_x, context_y, len(classes), w))
         self.classes_, self.checkpoint_ = classes, loaded.name
         self.context_rows_ = [places[rows] for rows in drawn]
-        self._net = ContextNet(
-            loaded.reasoner,
+        self._fitted = FittedContext(
+            loaded,
             contexts,
+            device=self.device,
+            dtype=self.dtype,
             batch_size=self._chunk(len(drawn[0]) * loaded.reasoner.config.n_heads),
-            device=device,
             temperature=self.temperature,
             log_prior_shift=prior_shift,
         )
         return self
 
     def __sklearn_is_fitted__(self) -> bool:
-        return "_net" in vars(self)
+        return "_fitted" in vars(self)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
@@ -220,7 +221,7 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         """
         check_fitted(self)
         X = validate_queries(self, X)
-        log_proba = self._net.log_proba(X)
+        log_proba = self._fitted.log_proba(X)
         if np.isnan(log_proba).any():
             raise ValueError(
                 f"features must be small enough for checkpoint {self.checkpoint_!r} to compute with; those of fit, or "

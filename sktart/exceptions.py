@@ -13,6 +13,14 @@ class CheckpointError(SktartError, ValueError):
     """A checkpoint folder is missing, incomplete, corrupt or of an unknown kind."""
 
 
+class CheckpointIntegrityError(CheckpointError):
+    """A file of a checkpoint is not the one that the registry or the Hub describes."""
+
+
+class SavedModelError(SktartError, ValueError):
+    """A saved model is damaged, of another version, holds what is not trusted, or cannot be saved as asked."""
+
+
 class EncoderError(SktartError, ValueError):
     """An encoder is unknown, cannot be loaded, or returned something that is not a matrix of numbers."""
 

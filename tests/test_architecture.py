@@ -15,6 +15,7 @@ SOURCES = sorted(PACKAGE.rglob("*.py"))
 LEVELS = {
     "sktart.exceptions": 0,
     "sktart._version": 0,
+    "sktart._files": 0,
     "sktart._rows": 0,
     "sktart._runtime": 1,
     "sktart._image_rows": 2,
@@ -34,11 +35,15 @@ LEVELS = {
     "sktart.priors": 1,
     "sktart.zoo": 5,
     "sktart._contexts": 3,
+    "sktart._packing": 1,
     "sktart._net": 6,
-    "sktart._reasoner": 7,
+    "sktart._fitted": 7,
+    "sktart._trusted": 7,
+    "sktart._persistence": 8,
+    "sktart._reasoner": 8,
     "sktart.pretrain": 7,
-    "sktart.__main__": 8,
-    "sktart": 9,
+    "sktart.__main__": 9,
+    "sktart": 10,
 }
 FORBIDDEN = [
     ("sktart.priors", ("sklearn", "skorch", "numpy", "sktart.reasoners", "sktart.zoo")),
@@ -253,7 +258,9 @@ def test_public_names_are_there_and_unknown_ones_are_named():
         "TartTransformer",
         "import_tart",
         "list_checkpoints",
+        "load",
         "load_checkpoint",
+        "save",
         "__version__",
     } == set(sktart.__all__)
     assert set(sktart.__all__) <= set(dir(sktart))

@@ -1,4 +1,4 @@
-"""Hash files, and the folder of a model."""
+"""Hash what makes an encoder, and the folder of a model."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from functools import lru_cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from sktart._files import hash_file
 from sktart.encoders._locate import weight_files
 
 _SETTINGS = (".json", ".txt", ".model", ".jinja", ".py")
@@ -37,18 +38,6 @@ def identify_folder(folder: Path) -> str:
     libraries = [f"{name} {_version(name)}" for name in ("sentence-transformers", "transformers")]
     parts = [part for file in files for part in (str(file.relative_to(folder)), hash_file(file))]
     return digest(*libraries, *parts)
-
-
-def hash_file(file: Path) -> str:
-    """Return the sha256 of a file, which is read once a process as long as size and time stamp stay."""
-    state = file.stat()
-    return _hash_unchanged(file.resolve(), state.st_mtime_ns, state.st_size)
-
-
-@lru_cache(maxsize=512)
-def _hash_unchanged(file: Path, written: int, size: int) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
 
 
 @lru_cache(maxsize=16)

@@ -13,7 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from sktart.encoders._hashing import digest, hash_file
+from sktart._files import hash_file
+from sktart.encoders._hashing import digest
 from sktart.exceptions import EncoderError
 
 _PLAIN = {type(None), bool, int, float, complex, str, bytes, bytearray, range, slice, type(...)}

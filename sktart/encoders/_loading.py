@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from sktart.encoders._hashing import hash_file
+from sktart._files import hash_file
 from sktart.encoders._locate import HubModel, check_folder, locate, weight_files
 from sktart.encoders._options import ModelOptions
 from sktart.exceptions import EncoderError, MissingExtraError

@@ -17,12 +17,15 @@ class Reasoner(nn.Module):
         What ``config.json`` holds.
     reads_in_order : bool
         Whether the order of context rows changes the answer. Such reasoners cannot weigh rows.
+    keeps_rows : bool
+        Whether a context that has been read holds the labelled rows themselves.
     max_context, max_features : int or None
         What the network can take; None where there is no limit.
     """
 
     config: Any
     reads_in_order: ClassVar[bool] = False
+    keeps_rows: ClassVar[bool] = True
 
     @property
     def max_context(self) -> int | None:

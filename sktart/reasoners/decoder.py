@@ -115,6 +115,7 @@ class DecoderReasoner(Reasoner):
 
     config: DecoderConfig
     reads_in_order: ClassVar[bool] = True
+    keeps_rows: ClassVar[bool] = False
 
     def __init__(self, config: DecoderConfig) -> None:
         super().__init__()

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
+
+import torch
 
 from sktart.reasoners.base import Reasoner
 from sktart.reasoners.config import ReasonerConfig
 from sktart.reasoners.decoder import DecoderReasoner
 from sktart.reasoners.gram import GramReasoner
 
-REASONERS: dict[str, Callable[[Any], Reasoner]] = {"gram": GramReasoner, "decoder": DecoderReasoner}
+REASONERS: dict[str, type[Any]] = {"gram": GramReasoner, "decoder": DecoderReasoner}
 
 
 def build_reasoner(config: ReasonerConfig) -> Reasoner:
@@ -23,3 +25,18 @@ def build_reasoner(config: ReasonerConfig) -> Reasoner:
     3
     """
     return REASONERS[config.family](config)
+
+
+def assemble_reasoner(config: ReasonerConfig, state: Mapping[str, torch.Tensor]) -> Reasoner:
+    """Make the network that a config describes around the tensors of `state`, ready to answer.
+
+    Raises
+    ------
+    RuntimeError
+        From torch, if names or shapes do not fit; it lists all of them.
+    """
+    # On "meta" nothing is drawn, so that loading leaves torch's global generator alone.
+    with torch.device("meta"):
+        reasoner = build_reasoner(config)
+    reasoner.load_state_dict(state, strict=True, assign=True)
+    return reasoner.eval().requires_grad_(False)

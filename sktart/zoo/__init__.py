@@ -1,5 +1,6 @@
-"""Checkpoints: their format, the registry, the embedded default."""
+"""Checkpoints: their format, the registry, the embedded default, the Hub."""
 
-from sktart.zoo.registry import CheckpointInfo, list_checkpoints, load_checkpoint
+from sktart.zoo.info import CheckpointInfo
+from sktart.zoo.registry import list_checkpoints, load_checkpoint
 
 __all__ = ["CheckpointInfo", "list_checkpoints", "load_checkpoint"]

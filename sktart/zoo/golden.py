@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 import copy
+import json
+import warnings
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
+from sktart.exceptions import CheckpointError
 from sktart.reasoners.base import Reasoner
 
+if TYPE_CHECKING:
+    from sktart.zoo.resolve import FoundCheckpoint
+
 N_CLASSES = 3
+# Kinds of devices on which the tests of a release ran; on others each load is checked.
+TRUSTED = ("cpu", "cuda")
+# Largest difference of a probability; float32 leaves room for devices that round in their own way.
+TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3}
 
 
 def golden_task() -> tuple[Tensor, Tensor, Tensor]:
@@ -29,10 +40,46 @@ def golden_task() -> tuple[Tensor, Tensor, Tensor]:
 
 def golden_predictions(reasoner: Reasoner) -> list[list[float]]:
     """Return probabilities (6, 3) of a reasoner on the golden task, or what of it fits, computed in float64."""
+    return _predict(copy.deepcopy(reasoner).double())
+
+
+def check_golden(found: FoundCheckpoint, reasoner: Reasoner) -> float | None:
+    """Compare a loaded reasoner, in its precision and on its device, with what its checkpoint answered when made.
+
+    Returns
+    -------
+    float or None
+        Largest difference of a probability; None, with a warning, if the checkpoint holds no golden predictions.
+
+    Raises
+    ------
+    CheckpointError
+        If it is too large.
+    """
+    golden = json.loads(found.read("metrics.json")).get("golden")
+    if golden is None:
+        warnings.warn(
+            f"checkpoint {found.name!r} holds no golden predictions to check it against", stacklevel=3
+        )
+        return None
+    parameter = next(reasoner.parameters())
+    answers = torch.tensor(_predict(reasoner), dtype=torch.float64)
+    difference = (answers - torch.tensor(golden, dtype=torch.float64)).abs().max().item()
+    tolerance = TOLERANCES.get(parameter.dtype, 1e-2)
+    if not difference <= tolerance:
+        raise CheckpointError(
+            f"checkpoint {found.name!r} answers otherwise on {str(parameter.device)!r} than when it was made: "
+            f"probabilities differ by {difference:.2g}, more than {tolerance:g}; use device='cpu', and report it"
+        )
+    return difference
+
+
+def _predict(reasoner: Reasoner) -> list[list[float]]:
+    like = next(reasoner.parameters())
     context_x, context_y, query_x = golden_task()
     rows, features = slice(reasoner.max_context), slice(reasoner.max_features)
+    # First the precision, as not every device knows float64.
+    context_x, query_x = (x[..., features].to(like.dtype).to(like.device) for x in (context_x, query_x))
     with torch.inference_mode():
-        logits = copy.deepcopy(reasoner).double()(
-            context_x[:, rows, features], context_y[:, rows], query_x[..., features], N_CLASSES
-        )
+        logits = reasoner(context_x[:, rows], context_y[:, rows].to(like.device), query_x, N_CLASSES)
     return logits.softmax(-1)[0].tolist()

@@ -15,7 +15,7 @@ from torch import Tensor
 from sktart._version import __version__
 from sktart.exceptions import CheckpointError
 from sktart.reasoners.config import DecoderConfig
-from sktart.reasoners.families import build_reasoner
+from sktart.reasoners.families import assemble_reasoner, build_reasoner
 from sktart.zoo.checkpoint import Checkpoint, load_folder, save_checkpoint
 from sktart.zoo.golden import golden_predictions
 
@@ -79,10 +79,7 @@ def import_tart(
     state = _read(path)
     config = _infer_config(state, n_heads)
     converted = _convert(state, config)
-    with torch.device("meta"):
-        reasoner = build_reasoner(config)
-    reasoner.load_state_dict(converted, strict=True, assign=True)
-    reasoner = reasoner.eval().requires_grad_(False)
+    reasoner = assemble_reasoner(config, converted)
     source = {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
     recipe = {"name": folder.name, "network": config.to_dict(), "imported": source}
     metrics = {"imported": {**source, "sktart": __version__}, "golden": golden_predictions(reasoner)}

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import difflib
-import hashlib
 import json
-from dataclasses import dataclass
-from functools import lru_cache
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from sktart.exceptions import CheckpointError
+from sktart.zoo._networks import load_shared
+from sktart.zoo.info import CheckpointInfo
+from sktart.zoo.resolve import FoundCheckpoint, locate, resolve
+from sktart.zoo.table import CheckpointTable
 
 if TYPE_CHECKING:
     import torch
@@ -23,49 +22,73 @@ PACKAGE = Path(str(files("sktart.zoo")))
 DEFAULT = "gram-base"
 
 
-@dataclass(frozen=True)
-class CheckpointInfo:
-    """One row of the registry.
+def read_registry() -> dict[str, CheckpointInfo]:
+    """Return the rows of the registry by name, in its order."""
+    rows = json.loads((PACKAGE / "registry.json").read_text(encoding="utf-8"))
+    return {row["name"]: CheckpointInfo(**row) for row in rows}
+
+
+def list_checkpoints(
+    dim: int | None = None,
+    modality: str | None = None,
+    family: str | None = None,
+    cached: bool | None = None,
+) -> CheckpointTable:
+    """Return what the registry knows; needs no network.
 
     Parameters
     ----------
-    name : str
-    family : str
-    dimension, modality : str
-        ``"any"`` or what the checkpoint is meant for.
-    folder : str
-        Place inside the package.
-    path : str
-        Place inside the zoo, ``<dimension>/<modality>/<name>``.
-    sha256 : str
-        Of ``model.safetensors``.
-    bytes : int
-        Of ``model.safetensors``.
-    licence : str
-    """
+    dim : int, optional
+        Keep checkpoints that read so many features.
+    modality : str, optional
+        Keep checkpoints for features of this modality, such as ``"text"``, or of any.
+    family : str, optional
+        Keep checkpoints of this family, ``"gram"`` or ``"decoder"``.
+    cached : bool, optional
+        Keep checkpoints that need no download, or those that do.
 
-    name: str
-    family: str
-    dimension: str
-    modality: str
-    folder: str
-    path: str
-    sha256: str
-    bytes: int
-    licence: str
-
-
-def list_checkpoints() -> list[CheckpointInfo]:
-    """Return what the registry knows; needs no network.
+    Returns
+    -------
+    CheckpointTable
+        A sequence of :class:`CheckpointInfo` that prints itself as a table, with a method ``to_frame``.
 
     Examples
     --------
     >>> from sktart import list_checkpoints
     >>> [info.name for info in list_checkpoints()]
     ['gram-base', 'tart-decoder-d16']
+    >>> [info.name for info in list_checkpoints(dim=384, cached=True)]
+    ['gram-base']
     """
-    rows = json.loads((PACKAGE / "registry.json").read_text(encoding="utf-8"))
-    return [CheckpointInfo(**row) for row in rows]
+    known = read_registry().values()
+    here = {row.name for row in known if locate(row, PACKAGE) is not None}
+    rows = [
+        row
+        for row in known
+        if row.reads(dim, modality) and family in (None, row.family) and cached in (None, row.name in here)
+    ]
+    return CheckpointTable(rows, here)
+
+
+def find_checkpoint(
+    checkpoint: str | PathLike[str] = "auto",
+    *,
+    n_features: int | None = None,
+    modality: str | None = None,
+    download: bool = True,
+) -> FoundCheckpoint:
+    """Return where on this machine the files of a checkpoint are, and fetch them if they are not; nothing is loaded.
+
+    Takes and raises what :func:`load_checkpoint` does; with ``download=False`` no request is made.
+
+    Examples
+    --------
+    >>> find_checkpoint().place
+    'embedded'
+    """
+    return resolve(
+        checkpoint, read_registry(), PACKAGE, n_features=n_features, modality=modality, download=download
+    )
 
 
 def load_checkpoint(
@@ -73,17 +96,23 @@ def load_checkpoint(
     *,
     device: str | torch.device = "cpu",
     dtype: torch.dtype | None = None,
+    n_features: int | None = None,
+    modality: str | None = None,
 ) -> Checkpoint:
     """Load a reasoner; loading the same once more in a process costs nothing.
 
     Parameters
     ----------
     checkpoint : str or path
-        ``"auto"`` (the embedded default), a name of :func:`list_checkpoints`, or a checkpoint folder. A name
-        of the registry wins over a folder of the same name; write ``./name`` or a path for the folder.
+        ``"auto"``, a name of :func:`list_checkpoints`, a checkpoint folder, or a folder of the Hub:
+        ``"org/repo/path@revision"`` or ``"hf://org/repo@revision/path"``. A name of the registry wins over a folder of
+        the same name, and a folder over the Hub; write ``./name`` or a path for the folder. ``"auto"`` is the first
+        checkpoint in the registry that is embedded in the package and reads features like the data's.
     device : str or torch.device
     dtype : torch.dtype, optional
         None is float32.
+    n_features, modality : int, str, optional
+        Of the data; ``"auto"`` chooses by them.
 
     Returns
     -------
@@ -93,7 +122,7 @@ def load_checkpoint(
     Raises
     ------
     CheckpointError
-        If there is no such checkpoint, or its files are damaged.
+        If there is no such checkpoint, it cannot be fetched, or its files are damaged.
 
     Examples
     --------
@@ -101,51 +130,10 @@ def load_checkpoint(
     >>> load_checkpoint().name
     'gram-base'
     """
-    known = {info.name: info for info in list_checkpoints()}
-    name = DEFAULT if checkpoint == "auto" else str(checkpoint)
-    info = known.get(name) if isinstance(checkpoint, str) else None
-    folder = PACKAGE / info.folder if info else Path(name)
-    if info is None and not folder.is_dir():
-        raise CheckpointError(_unknown(name, list(known)))
-    stamp = tuple(_stamp(folder / part) for part in ("model.safetensors", "config.json"))
-    return _load(folder, name, info.sha256 if info else None, stamp, str(device), dtype)
+    from sktart.zoo.golden import TRUSTED, check_golden
 
-
-@lru_cache(maxsize=8)
-def _load(
-    folder: Path,
-    name: str,
-    sha256: str | None,
-    stamp: tuple[tuple[int, int] | None, ...],
-    device: str,
-    dtype: torch.dtype | None,
-) -> Checkpoint:
-    from sktart.zoo.checkpoint import Checkpoint, load_folder
-
-    if sha256 is not None:
-        _verify(folder / "model.safetensors", sha256)
-    return Checkpoint(name, load_folder(folder, name).reasoner.to(device=device, dtype=dtype))
-
-
-def _stamp(path: Path) -> tuple[int, int] | None:
-    """Time and size of a file, by which a change is seen; None where there is none."""
-    return (path.stat().st_mtime_ns, path.stat().st_size) if path.is_file() else None
-
-
-def _verify(path: Path, sha256: str) -> None:
-    found = hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "no such file"
-    if found != sha256:
-        raise CheckpointError(
-            f"{path} is not the file that the registry describes: sha256 {found} instead of {sha256}; "
-            "install sktart again"
-        )
-
-
-def _unknown(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, [*known, "auto"], n=2, cutoff=0.5)
-    hint = (
-        f"did you mean {' or '.join(map(repr, near))}?"
-        if near
-        else f"known are 'auto', {', '.join(map(repr, known))}"
-    )
-    return f"checkpoint {name!r} is neither a name of the registry nor a folder; {hint}"
+    found = find_checkpoint(checkpoint, n_features=n_features, modality=modality)
+    loaded = load_shared(found, device, dtype)
+    if next(loaded.reasoner.parameters()).device.type not in TRUSTED:
+        check_golden(found, loaded.reasoner)
+    return loaded

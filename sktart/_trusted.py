@@ -1,0 +1,120 @@
+"""Unpickle nothing but estimators, arrays and plain values, so that a file from elsewhere runs no code of its own."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable, Collection
+from typing import IO, Any
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from sktart.encoders._locate import HubModel
+from sktart.encoders._names import SHORT_NAMES
+from sktart.exceptions import SavedModelError
+
+REMOTE_CODE = "trust_remote_code"
+# What scikit-learn's and our fitted attributes are made of. None of them calls, opens or imports anything.
+PLAIN = {
+    *(
+        f"builtins.{name}"
+        for name in ("set", "frozenset", "slice", "range", "complex", "bytearray", "object")
+    ),
+    *("collections.OrderedDict", "collections.defaultdict"),
+    *(f"pathlib.{name}" for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")),
+    *(f"pathlib._local.{name}" for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")),
+    *("numpy.ndarray", "numpy.dtype"),
+    *(f"numpy._core.multiarray.{name}" for name in ("_reconstruct", "scalar")),
+    "numpy._core.numeric._frombuffer",
+    *(f"numpy.random._pickle.{name}" for name in ("__randomstate_ctor", "__bit_generator_ctor")),
+    "numpy.random._mt19937.MT19937",
+    *(f"scipy.sparse._{kind}.{kind}_{shape}" for kind in ("csr", "csc") for shape in ("array", "matrix")),
+    "sktart._reasoner.TartReasoner",
+    "sktart._transformer.TartTransformer",
+    "sktart._projection.Projection",
+    "sktart.encoders._base.PassThrough",
+    "sktart.encoders._cache.CachedEncoder",
+    "sktart.encoders._locate.HubModel",
+    "sktart.encoders._options.ModelOptions",
+    "sktart.encoders._prompt.Prompt",
+    "sktart.encoders._protocols.InContextEncoder",
+    "sktart.encoders._sentence.SentenceEncoder",
+    "sktart.encoders._sklearn.CallableEncoder",
+    "sktart.encoders._sklearn.SklearnEncoder",
+    "sktart.encoders._store.VectorStore",
+    "sktart.encoders._transformers.TransformersEncoder",
+}
+
+
+class TrustedUnpickler(pickle.Unpickler):
+    """An unpickler that makes nothing but what is known to be harmless or named by the user.
+
+    Parameters
+    ----------
+    file : binary file
+    persistent : callable
+        From a persistent id to its object.
+    trusted : collection of str
+        Further names, each of a class or function, or of a module or package with all in it.
+    """
+
+    def __init__(self, file: IO[bytes], persistent: Callable[[Any], Any], trusted: Collection[str]) -> None:
+        super().__init__(file)
+        self.persistent_load = persistent  # type: ignore[method-assign]
+        self.trusted = trusted
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return a class or function by its name.
+
+        Raises
+        ------
+        SavedModelError
+            If it is not trusted.
+        """
+        full = f"{module}.{name}"
+        if full in PLAIN or any(full == known or full.startswith(f"{known}.") for known in self.trusted):
+            return super().find_class(module, name)
+        # A dotted name could reach through an estimator's module into another one.
+        if module.partition(".")[0] in ("sklearn", "numpy") and "." not in name:
+            found = super().find_class(module, name)
+            if isinstance(found, type) and issubclass(found, BaseEstimator | np.generic):
+                return found
+        raise SavedModelError(
+            f"the saved model needs {full}, which is not known to be harmless; if you trust who made the file, "
+            f"pass trusted=[{full!r}], or the name of its package for all that is in it"
+        )
+
+
+def refuse_remote_code(model: Any, trusted: Collection[str]) -> None:
+    """Look at every part of a model for one that would run code of the Hub, or import a module, when it is used.
+
+    Raises
+    ------
+    SavedModelError
+        If there is one, and ``"trust_remote_code"`` is not trusted.
+    """
+    if REMOTE_CODE in trusted:
+        return
+    packages = {None, *(known.package for known in SHORT_NAMES.values())}
+    seen: set[int] = set()
+    parts = [model]
+    while parts:
+        part = parts.pop()
+        if id(part) in seen or isinstance(part, str | bytes | type):
+            continue
+        seen.add(id(part))
+        if getattr(part, REMOTE_CODE, False) or (isinstance(part, HubModel) and part.package not in packages):
+            raise SavedModelError(
+                f"the saved model has a {type(part).__name__} that runs code which is not in the file; if you trust "
+                f"who made it, pass trusted=[{REMOTE_CODE!r}]"
+            )
+        parts += _inside(part)
+
+
+def _inside(part: Any) -> list[Any]:
+    if isinstance(part, np.ndarray):
+        return part.ravel().tolist() if part.dtype.hasobject else []
+    inside = list(part.values()) if isinstance(part, dict) else []
+    if isinstance(part, list | tuple | set | frozenset):
+        inside = list(part)
+    return inside + list(getattr(part, "__dict__", {}).values())

@@ -1,0 +1,149 @@
+"""Networks that are built once a process, however many estimators, clones and threads use them."""
+
+from __future__ import annotations
+
+import os
+from collections import OrderedDict
+from collections.abc import Callable
+from copy import deepcopy
+from dataclasses import replace
+from functools import partial
+from threading import Lock
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from sktart._files import hash_file
+from sktart.zoo.identity import CheckpointIdentity
+
+if TYPE_CHECKING:
+    import torch
+
+    from sktart.zoo.checkpoint import Checkpoint
+    from sktart.zoo.resolve import FoundCheckpoint
+
+MAX_NETWORKS = 8
+# Both make the network: the heads of a decoder, for one, do not show in its weights.
+CONTENT = ("model.safetensors", "config.json")
+
+
+class NetworkKey(NamedTuple):
+    """What tells one built network from any other: hashes of weights and config, place and precision."""
+
+    weights: str
+    config: str
+    device: str
+    dtype: str
+
+    @classmethod
+    def of(
+        cls, weights: str, config: str, device: str | torch.device, dtype: torch.dtype | None
+    ) -> NetworkKey:
+        """Write device and dtype in one way: ``"cuda"`` is the same place as ``"cuda:0"``."""
+        import torch
+
+        return cls(weights, config, str(torch.empty(0, device=device).device), str(dtype or torch.float32))
+
+
+class NetworkCache:
+    """The networks used last, shared by the threads of a process and inherited by its forks.
+
+    Parameters
+    ----------
+    size : int
+        Networks kept. One that was let go lives on in the estimators that use it.
+
+    Attributes
+    ----------
+    n_built : int
+        Networks that were built since the start.
+    """
+
+    def __init__(self, size: int) -> None:
+        self.size = size
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all networks."""
+        self._slots: OrderedDict[NetworkKey, _Slot] = OrderedDict()
+        self._lock = Lock()
+        self.n_built = 0
+
+    def get(self, key: NetworkKey, build: Callable[[], Checkpoint]) -> Checkpoint:
+        """Return the network of `key`, built by the first who asks; others wait. A failure is not remembered."""
+        with self._lock:
+            slot = self._slots.setdefault(key, _Slot())
+            self._slots.move_to_end(key)
+            while len(self._slots) > self.size:
+                self._slots.popitem(last=False)
+        with slot.lock:
+            if slot.checkpoint is None:
+                slot.checkpoint = build()
+                with self._lock:
+                    self.n_built += 1
+            return slot.checkpoint
+
+    def find(
+        self, sha256: str, config: dict[str, Any], device: str | torch.device, dtype: torch.dtype
+    ) -> Checkpoint | None:
+        """Return a network with these weights if one is there; no file is read."""
+        with self._lock:
+            held = [(key, slot.checkpoint) for key, slot in self._slots.items() if slot.checkpoint]
+        for key, checkpoint in held:
+            if (checkpoint.identity.sha256, checkpoint.reasoner.config.to_dict()) == (sha256, config):
+                wanted = NetworkKey.of(key.weights, key.config, device, dtype)
+                return self.get(wanted, partial(moved, checkpoint, device, dtype))
+        return None
+
+    def restart(self) -> None:
+        """Renew the locks in a forked process, where the threads that may have held them do not exist."""
+        self._lock = Lock()
+        for slot in self._slots.values():
+            slot.lock = Lock()
+
+
+class _Slot:
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.checkpoint: Checkpoint | None = None
+
+
+NETWORKS = NetworkCache(MAX_NETWORKS)
+if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+    os.register_at_fork(after_in_child=NETWORKS.restart)
+
+
+def load_shared(found: FoundCheckpoint, device: str | torch.device, dtype: torch.dtype | None) -> Checkpoint:
+    """Return a checkpoint with its network from the cache; files whose hash is known are read only if it is not there.
+
+    Raises
+    ------
+    CheckpointError
+        If files are missing or damaged.
+    """
+    digests = dict(found.digests)
+    weights, config = (digests.get(part) or _hash(found, part) for part in CONTENT)
+    shared = NETWORKS.get(
+        NetworkKey.of(weights, config, device, dtype), lambda: moved(found.load(), device, dtype)
+    )
+    identity = CheckpointIdentity(found.source, shared.identity.sha256)
+    if (shared.name, shared.identity) == (found.name, identity):
+        return shared
+    return replace(shared, name=found.name, identity=identity)
+
+
+def moved(checkpoint: Checkpoint, device: str | torch.device, dtype: torch.dtype | None) -> Checkpoint:
+    """Return a copy of a checkpoint with its network on a device, in a precision.
+
+    All come from float32 or less, so that a network in float32 is the same by way of float64.
+    """
+    import torch
+
+    return replace(
+        checkpoint, reasoner=deepcopy(checkpoint.reasoner).to(device=device, dtype=dtype or torch.float32)
+    )
+
+
+def _hash(found: FoundCheckpoint, part: str) -> str:
+    file = found.folder / part
+    if not file.is_file():
+        found.load()  # raises, and names all that is missing
+    return hash_file(file)

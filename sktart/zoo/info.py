@@ -1,0 +1,73 @@
+"""One row of the registry."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+WEIGHTS = "model.safetensors"
+# What a checkpoint consists of; the weights come last, so that they are there only when all is.
+PARTS = ("config.json", "recipe.json", "metrics.json", WEIGHTS)
+
+
+@dataclass(frozen=True)
+class CheckpointInfo:
+    """What the registry knows of one checkpoint.
+
+    Parameters
+    ----------
+    name : str
+        What ``TartReasoner(checkpoint=...)`` takes.
+    family : str
+    dimension, modality : str
+        ``"any"`` or what the checkpoint is meant for.
+    path : str
+        Place inside the zoo, ``<dimension>/<modality>/<name>``.
+    embedded : str or None
+        Place inside the package; None if the checkpoint does not come with it.
+    commit : str or None
+        Commit of the Hub repository that holds the files; None before it is published there.
+    files : dict
+        From the name of each file to its ``sha256`` and ``bytes``.
+    limits : dict
+        Largest numbers of context ``rows``, ``features`` and ``classes``; None where there is no limit.
+    recipe : str
+        Hash of the recipe, as ``Recipe.fingerprint`` makes it.
+    metrics : dict
+        Distance to the Bayes-optimal predictor in nats, by number of context rows: ``"kl_64"``.
+    licence : str
+        SPDX name.
+    """
+
+    name: str
+    family: str
+    dimension: str
+    modality: str
+    path: str
+    embedded: str | None
+    commit: str | None
+    files: dict[str, dict[str, Any]]
+    limits: dict[str, int | None]
+    recipe: str
+    metrics: dict[str, float]
+    licence: str
+
+    @property
+    def sha256(self) -> str:
+        """Of ``model.safetensors``."""
+        return self.files[WEIGHTS]["sha256"]
+
+    @property
+    def bytes(self) -> int:
+        """Of all files."""
+        return sum(file["bytes"] for file in self.files.values())
+
+    def reads(self, n_features: int | None, modality: str | None) -> bool:
+        """Tell whether the checkpoint is for so many features, and for features of that modality; None is any."""
+        most = self.limits["features"]
+        fits = n_features is None or most is None or n_features <= most
+        return fits and (modality is None or self.modality in ("any", modality))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the row as ``registry.json`` has it."""
+        return asdict(self)

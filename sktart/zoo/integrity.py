@@ -1,0 +1,50 @@
+"""Read a file, and make sure that it is the one that was meant."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+
+from sktart.exceptions import CheckpointIntegrityError
+
+
+def digest_like(content: bytes, expected: str) -> str:
+    """Return the hash of `content` of the kind of `expected`: sha256, or with 40 digits that of a git blob.
+
+    The Hub names large files by the former and small ones by the latter.
+
+    Examples
+    --------
+    >>> digest_like(b"", 40 * "0")  # git hash-object /dev/null
+    'e69de29bb2d1d6434b8b29ae775ad8c2e48c5391'
+    """
+    if len(expected) == 40:
+        return hashlib.sha1(b"blob %d\0" % len(content) + content, usedforsecurity=False).hexdigest()
+    return hashlib.sha256(content).hexdigest()
+
+
+def is_digest(text: str) -> bool:
+    """Tell whether `digest_like` can check a file against `text`."""
+    return re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", text) is not None
+
+
+def read_checked(path: Path, expected: str | None, *, cure: str) -> bytes:
+    """Return the content of a file if its hash is `expected`, or whatever it is if that is None.
+
+    Raises
+    ------
+    CheckpointIntegrityError
+        With both hashes and the cure.
+    """
+    if expected is None:
+        return path.read_bytes()
+    content = path.read_bytes() if path.is_file() else None
+    found = "no such file" if content is None else digest_like(content, expected)
+    if content is None or found != expected:
+        kind = "sha1" if len(expected) == 40 else "sha256"
+        raise CheckpointIntegrityError(
+            f"{path} is not the file that the registry or the Hub describes: {kind} {found} instead of {expected}; "
+            f"{cure}"
+        )
+    return content

@@ -1,0 +1,73 @@
+"""Put checkpoint folders into a repository of the Hub."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from sktart._version import __version__
+from sktart.exceptions import CheckpointError
+from sktart.zoo.card import model_card, zoo_card
+from sktart.zoo.golden import check_golden
+from sktart.zoo.info import PARTS, CheckpointInfo
+from sktart.zoo.resolve import local_checkpoint
+from sktart.zoo.rows import complete_folders, row_of
+from sktart.zoo.unreachable import explain
+
+README = "README.md"
+
+
+def push(root: str | Path, repo: str, *, private: bool = False) -> list[CheckpointInfo]:
+    """Publish a checkpoint folder, or all below a folder, by one commit.
+
+    A single one comes to the root of the repository, which its model card then describes; of several, each comes to
+    ``<dimension>/<modality>/<name>``, below a card that lists them. Each is loaded and compared with its golden
+    predictions first. Files that the repository already has are not sent again.
+
+    Parameters
+    ----------
+    root : str or Path
+    repo : str
+        ``organisation/name``; it is made if it does not exist.
+    private : bool
+        Make it so that only members of the organisation see it.
+
+    Returns
+    -------
+    list of CheckpointInfo
+        Rows for the registry, with the new commit.
+
+    Raises
+    ------
+    CheckpointError
+        If there is nothing to publish, a checkpoint is not what it was, or the Hub refuses.
+    """
+    from huggingface_hub import CommitOperationAdd, HfApi
+
+    root = Path(root)
+    folders = complete_folders(root)
+    single = folders == [root]
+    rows: list[CheckpointInfo] = []
+    contents: dict[str, bytes] = {}
+    for folder in folders:
+        check_golden(found := local_checkpoint(folder), found.load().reasoner)
+        row = row_of(folder)
+        rows.append(replace(row, path="") if single else row)
+        prefix = "" if single else f"{row.path}/"
+        contents |= {prefix + part: (folder / part).read_bytes() for part in PARTS}
+        recipe, metrics = (
+            json.loads((folder / part).read_bytes()) for part in ("recipe.json", "metrics.json")
+        )
+        contents[prefix + README] = model_card(recipe, metrics).encode()
+    if not single:
+        contents[README] = zoo_card(rows).encode()
+    additions = [CommitOperationAdd(path, content) for path, content in sorted(contents.items())]
+    message = f"{', '.join(row.name for row in rows)} (sktart {__version__})"
+    api = HfApi(library_name="sktart", library_version=__version__)
+    try:
+        api.create_repo(repo, private=private, exist_ok=True)
+        commit = api.create_commit(repo, additions, commit_message=message).oid
+    except Exception as error:  # the client lets errors of its HTTP library through, which changes
+        raise CheckpointError(f"{repo} could not be written: {explain(error)}") from error
+    return [replace(row, commit=commit) for row in rows]

@@ -1,0 +1,225 @@
+"""From what the user wrote to a folder on this machine that holds the checkpoint."""
+
+from __future__ import annotations
+
+import difflib
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from sktart.exceptions import CheckpointError, CheckpointIntegrityError
+from sktart.zoo.hub import HubFolder, committed_digests, evict
+from sktart.zoo.info import PARTS, CheckpointInfo
+from sktart.zoo.integrity import read_checked
+
+if TYPE_CHECKING:
+    from sktart.zoo.checkpoint import Checkpoint
+
+REPOSITORY = "sktart/zoo"
+
+
+@dataclass(frozen=True)
+class FoundCheckpoint:
+    """A checkpoint whose files are on this machine.
+
+    Parameters
+    ----------
+    name : str
+        To show to the user.
+    source : str
+        Name in its identity, see :class:`~sktart.zoo.identity.CheckpointIdentity`.
+    folder : Path
+    digests : tuple of (str, str)
+        Name and hash of each file whose hash is known.
+    place : {"embedded", "folder", "cache"}
+        What holds the folder.
+    """
+
+    name: str
+    source: str
+    folder: Path
+    digests: tuple[tuple[str, str], ...]
+    place: str
+
+    def load(self) -> Checkpoint:
+        """Read the files, compare them with their hashes, and build the network, on the CPU in float32.
+
+        Raises
+        ------
+        CheckpointError
+            If files are missing or damaged. A bad one is removed if it lies in the Hub cache.
+        """
+        from sktart.zoo.checkpoint import load_folder
+
+        read = self.read if self.digests else None
+        return load_folder(self.folder, self.name, source=self.source, read=read)
+
+    def read(self, part: str) -> bytes:
+        """Return the content of one file after a comparison with its hash."""
+        path = self.folder / part
+        cures = {"embedded": "install sktart again", "folder": "copy the folder again"}
+        try:
+            return read_checked(path, dict(self.digests).get(part), cure=cures.get(self.place, ""))
+        except CheckpointIntegrityError as error:
+            if self.place != "cache":
+                raise
+            raise CheckpointIntegrityError(f"{error}{evict(path)}") from None
+
+    def check(self) -> None:
+        """Compare every file with its hash, without building the network.
+
+        Raises
+        ------
+        CheckpointIntegrityError
+            If one differs.
+        """
+        for part in PARTS:
+            self.read(part)
+
+
+def resolve(
+    checkpoint: str | PathLike[str],
+    rows: Mapping[str, CheckpointInfo],
+    package: Path,
+    *,
+    n_features: int | None = None,
+    modality: str | None = None,
+    download: bool = True,
+) -> FoundCheckpoint:
+    """Find a checkpoint, and fetch it if no place on this machine has it.
+
+    Parameters
+    ----------
+    checkpoint : str or path
+        See :func:`sktart.load_checkpoint`.
+    rows : mapping of str to CheckpointInfo
+        The registry.
+    package : Path
+        Folder of the embedded checkpoints.
+    n_features, modality : int, str, optional
+        Of the data, for ``"auto"``.
+    download : bool
+        Whether a request may be made.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such checkpoint, or it cannot be fetched.
+    """
+    name = str(checkpoint)
+    if not isinstance(checkpoint, str):
+        return local_checkpoint(name)
+    if name == "auto":
+        name = choose(rows, n_features, modality).name
+    if name in rows:
+        return locate(rows[name], package) or _fetch_registered(rows[name], download)
+    if Path(name).is_dir():
+        return local_checkpoint(name)
+    reference = HubFolder.parse(name)
+    if reference is None:
+        raise CheckpointError(_unknown(name, list(rows)))
+    folder = reference.cached() or _fetch(reference, f"checkpoint {name!r} is no folder here, and ", download)
+    return _pinned(reference, folder)
+
+
+def local_checkpoint(folder: str | PathLike[str]) -> FoundCheckpoint:
+    """Return a checkpoint folder as it is; whether it is one shows when it is loaded."""
+    return FoundCheckpoint(str(folder), str(Path(folder).absolute()), Path(folder), (), "folder")
+
+
+def choose(
+    rows: Mapping[str, CheckpointInfo], n_features: int | None = None, modality: str | None = None
+) -> CheckpointInfo:
+    """Return what ``"auto"`` stands for: the first embedded row that reads such features.
+
+    Nothing but the installed package decides, so that the answer is the same on every machine, connected or not.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none.
+    """
+    for row in rows.values():
+        if row.embedded is not None and row.reads(n_features, modality):
+            return row
+    raise CheckpointError(
+        f"no embedded checkpoint reads {n_features} features of modality {modality!r}; name one of "
+        f"{', '.join(map(repr, rows))}"
+    )
+
+
+def locate(info: CheckpointInfo, package: Path) -> FoundCheckpoint | None:
+    """Return a registered checkpoint if it is on this machine; no request is made."""
+    folder: Path | None
+    if info.embedded is not None:
+        folder, place = package / info.embedded, "embedded"
+    elif isinstance(home := home_of(info), Path):
+        folder, place = home if home.is_dir() else None, "folder"
+    else:
+        folder, place = home.cached() if home else None, "cache"
+    return None if folder is None else _registered(info, folder, place)
+
+
+def _registered(info: CheckpointInfo, folder: Path, place: str) -> FoundCheckpoint:
+    digests = tuple((part, file["sha256"]) for part, file in info.files.items())
+    return FoundCheckpoint(info.name, info.name, folder, digests, place)
+
+
+def _fetch_registered(info: CheckpointInfo, download: bool) -> FoundCheckpoint:
+    source = home_of(info)
+    if isinstance(source, Path):
+        raise CheckpointError(
+            f"checkpoint {info.name!r} is not at {source}, where SKTART_ZOO says; copy it there, or unset SKTART_ZOO"
+        )
+    if source is None:
+        raise CheckpointError(
+            f"checkpoint {info.name!r} is not published yet: the registry has no commit of {REPOSITORY} for it. "
+            f"Set SKTART_ZOO to a repository or folder that holds {info.path}, or pass the path of a checkpoint folder"
+        )
+    folder = _fetch(source, f"checkpoint {info.name!r} is not on this machine, and ", download)
+    return _registered(info, folder, "cache")
+
+
+def home_of(info: CheckpointInfo) -> HubFolder | Path | None:
+    """Return where a registered checkpoint is kept; None if nowhere yet."""
+    zoo = os.environ.get("SKTART_ZOO", "")
+    if not zoo:
+        return HubFolder(REPOSITORY, info.path, info.commit) if info.commit else None
+    if Path(zoo).expanduser().is_absolute():
+        return Path(zoo).expanduser() / info.path
+    repository = HubFolder.parse(zoo)
+    if repository is None or repository.path:
+        raise CheckpointError(
+            f"SKTART_ZOO must be 'organisation/name', 'organisation/name@revision' or an absolute path; got {zoo!r}"
+        )
+    # A copy of the zoo has commits of its own; the hashes of the registry hold for it as well.
+    return HubFolder(repository.repo, info.path, repository.revision)
+
+
+def _fetch(source: HubFolder, prefix: str, download: bool) -> Path:
+    if not download:
+        raise CheckpointError(f"{prefix}it is not in the Hub cache, where it belongs at {source.expected()}")
+    try:
+        return source.fetch()
+    except CheckpointError as error:
+        raise CheckpointError(f"{prefix}{error}") from error.__cause__
+
+
+def _pinned(reference: HubFolder, folder: Path) -> FoundCheckpoint:
+    # .../snapshots/<commit>/<path>
+    root = folder.parents[len(Path(reference.path).parts) - 1] if reference.path else folder
+    name = str(HubFolder(reference.repo, reference.path, root.name))
+    return FoundCheckpoint(name, name, folder, tuple(committed_digests(folder).items()), "cache")
+
+
+def _unknown(name: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(name, [*known, "auto"], n=2, cutoff=0.5)
+    hint = (
+        f"did you mean {' or '.join(map(repr, near))}?"
+        if near
+        else f"known are 'auto', {', '.join(map(repr, known))}"
+    )
+    return f"checkpoint {name!r} is neither a name of the registry nor a folder; {hint}"

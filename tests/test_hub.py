@@ -1,0 +1,366 @@
+"""Checkpoints of the Hub: the installed client against a server over loopback, and all that can go wrong."""
+
+import hashlib
+import json
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from hub_client import ROOT, Client
+from hub_server import Hub, cut, silence, status
+from huggingface_hub import constants
+
+from sktart import TartReasoner
+from sktart.exceptions import CheckpointIntegrityError
+from sktart.reasoners.config import GramConfig
+from sktart.reasoners.gram import GramReasoner
+from sktart.zoo.checkpoint import save_checkpoint
+from sktart.zoo.golden import golden_predictions
+from sktart.zoo.info import PARTS
+from sktart.zoo.resolve import FoundCheckpoint
+from sktart.zoo.rows import row_of
+
+QUICK_S = 5.0
+
+
+@pytest.fixture(scope="session")
+def tiny_checkpoint(tmp_path_factory):
+    """Return a complete checkpoint folder. Do not write to it."""
+    folder = tmp_path_factory.mktemp("zoo") / "any" / "text" / "tiny"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        reasoner = GramReasoner(GramConfig(width=8, n_layers=1, n_heads=2, mlp_ratio=1, message_width=2))
+    metrics = {"training": {"steps": 4, "seconds": 1, "cores": 1, "device": "cpu"}}
+    recipe = {"name": "tiny", "seed": 0, "prior": [{"family": "mlp"}], "context_rows": [4, 9]}
+    save_checkpoint(
+        folder, reasoner, recipe=recipe, metrics=metrics | {"golden": golden_predictions(reasoner)}
+    )
+    return folder
+
+
+@pytest.fixture(scope="module")
+def server():
+    with Hub() as hub:
+        yield hub
+
+
+@pytest.fixture
+def hub(server):
+    server.heal()
+    yield server
+    server.heal()
+
+
+@pytest.fixture(scope="module")
+def commit(server, tiny_checkpoint):
+    return server.add_folder("sktart/zoo", "any/text/tiny", tiny_checkpoint)
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory, tiny_checkpoint, commit):
+    """Return the folder of a registry whose checkpoint "tiny" is on the Hub, and "secret" is not published."""
+    row = row_of(tiny_checkpoint, modality="text", commit=commit).to_dict()
+    secret = row | {"name": "secret", "path": "any/text/secret", "commit": None}
+    folder = tmp_path_factory.mktemp("package")
+    (folder / "registry.json").write_text(json.dumps([row, secret]), encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def shared_client(server, tmp_path_factory, package):
+    with Client(server.endpoint, tmp_path_factory.mktemp("home"), package) as client:
+        yield client
+
+
+@pytest.fixture
+def client(shared_client):
+    """Return a client with an empty cache."""
+    shutil.rmtree(shared_client.cache, ignore_errors=True)
+    return shared_client
+
+
+def weights(folder):
+    return (folder / PARTS[-1]).read_bytes()
+
+
+def test_first_download_and_then_no_request(hub, client, tiny_checkpoint, commit):
+    first = client.ask("tiny")
+    assert first["name"] == first["source"] == "tiny"
+    assert commit in first["folder"]
+    assert len(hub.downloads()) == len(PARTS)
+    for part in PARTS:
+        assert (client.cache.parent / first["folder"] / part).read_bytes() == (
+            tiny_checkpoint / part
+        ).read_bytes()
+    hub.requests.clear()
+    before = sorted((path, path.lstat().st_mtime_ns) for path in client.cache.rglob("*"))
+    assert client.ask("tiny")["folder"] == first["folder"]
+    assert hub.requests == []
+    # So a cache that only others may write to will do.
+    assert sorted((path, path.lstat().st_mtime_ns) for path in client.cache.rglob("*")) == before
+    assert not first["torch"]
+
+
+def test_what_was_pulled_works_without_a_network(hub, client, commit, monkeypatch, tiny_checkpoint):
+    """In this process, where HF_HUB_OFFLINE is set."""
+    client.ask("tiny")
+    hub.requests.clear()
+    monkeypatch.setattr(constants, "HF_HUB_CACHE", str(client.cache))
+    name = f"sktart/zoo/any/text/tiny@{commit}"
+    X, y = [[0.0, 1.0], [1.0, 0.0], [0.2, 0.9]], ["a", "b", "a"]
+    pulled = TartReasoner(name).fit(X, y)
+    assert pulled.checkpoint_ == name
+    assert (
+        pulled.predict_proba(X).tolist() == TartReasoner(tiny_checkpoint).fit(X, y).predict_proba(X).tolist()
+    )
+    assert hub.requests == []
+
+
+def test_page_about_the_zoo_names_each_fault():
+    page = (ROOT / "docs" / "zoo.md").read_text(encoding="utf-8")
+    assert [fault for fault in FAULTS if f"| {fault}" not in page] == []
+
+
+def test_a_private_copy_of_the_zoo_has_the_same_hashes(hub, tmp_path, package, tiny_checkpoint):
+    own = hub.add_folder("me/copy", "any/text/secret", tiny_checkpoint)
+    with Client(hub.endpoint, tmp_path, package, SKTART_ZOO="me/copy") as client:
+        assert own in client.ask("secret")["folder"]
+        hub.requests.clear()
+        assert own in client.ask("secret")["folder"]
+        assert hub.requests == []
+    hub.commit("me/copy", {"any/text/secret/model.safetensors": b"other weights"})
+    with Client(hub.endpoint, tmp_path / "new", package, SKTART_ZOO="me/copy") as client:
+        assert client.ask("secret")["kind"] == "CheckpointIntegrityError"
+
+
+@pytest.mark.parametrize(
+    "reference", ["me/mine/deep/tiny@{}", "hf://me/mine@{}/deep/tiny", "hf://models/me/mine/deep/tiny@{}"]
+)
+def test_free_references_are_pinned(hub, client, tiny_checkpoint, reference):
+    commit = hub.add_folder("me/mine", "deep/tiny", tiny_checkpoint)
+    for revision in (commit, "main"):
+        found = client.ask(reference.format(revision))
+        assert found["name"] == found["source"] == f"me/mine/deep/tiny@{commit}"
+    hub.requests.clear()
+    assert client.ask(reference.format("main"))["source"] == f"me/mine/deep/tiny@{commit}"
+    assert hub.requests == []
+
+
+def test_checkpoint_at_the_root_of_a_repository(hub, client, tiny_checkpoint):
+    commit = hub.add_folder("me/single", "", tiny_checkpoint)
+    assert client.ask("me/single")["source"] == f"me/single@{commit}"
+
+
+# Fault -> what the message must hold. Each has to come quickly, and the next call has to work.
+FAULTS = {
+    "401": (status(401), "tiny.*does not accept the token.*hf auth login.*HTTP 401"),
+    "expired token": (
+        status(401, headers={"X-Error-Message": "Invalid credentials in Authorization header"}),
+        "does not accept the token.*log in again by `hf auth login`",
+    ),
+    "403": (status(403), "access is refused: ask for access.*HTTP 403"),
+    "404": (
+        status(404, headers={"X-Error-Code": "RevisionNotFound"}),
+        "no such file, revision or repository",
+    ),
+    "429": (status(429, headers={"Retry-After": "60"}), "too many requests: wait some minutes.*HTTP 429"),
+    "500": (status(500), "the Hub is out of order.*HTTP 500.*sktart zoo pull"),
+    "503": (status(503), "the Hub is out of order.*HTTP 503.*sktart zoo pull"),
+    "time-out": (silence(6), r"the Hub did not answer in time.*no answer within 3 s"),
+    "no Hub": (status(200), "is answered by something that is no Hub: check the name and HF_ENDPOINT"),
+    "500 for the content": (status(500, on=("large",)), "model.safetensors.*the Hub is out of order"),
+    "403 for the content": (status(403, on=("large",)), "model.safetensors.*access is refused"),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_fault_ends_in_one_message_and_the_next_call_works(hub, client, fault):
+    hub.fault, message = FAULTS[fault]
+    failed = client.ask("tiny")
+    assert failed["seconds"] < QUICK_S
+    assert_explains(failed, message)
+    assert str(client.cache) in failed["error"]
+    hub.heal()
+    assert "folder" in client.ask("tiny")
+
+
+def assert_explains(failed, message):
+    """One line, without the pages that the client writes, and with the reason."""
+    assert re.search(message, failed["error"]), failed["error"]
+    assert "\n" not in failed["error"]
+
+
+def test_truncated_content_is_asked_for_again_and_given_up(hub, client):
+    hub.fault = cut(0)
+    failed = client.ask("tiny")
+    assert_explains(failed, "model.safetensors of sktart/zoo .*: the connection broke off .*: load it again")
+    assert failed["seconds"] < 10
+    hub.heal()
+    assert "folder" in client.ask("tiny")
+
+
+def test_download_that_breaks_off_goes_on_where_it_was(hub, client, tiny_checkpoint):
+    breaks = [cut(0.5)]
+    hub.fault = lambda handler, kind: kind == "large" and bool(breaks) and breaks.pop()(handler, kind)
+    found = client.ask("tiny")
+    assert (client.cache.parent / found["folder"] / PARTS[-1]).read_bytes() == weights(tiny_checkpoint)
+    assert len([path for path in hub.downloads() if path.startswith("/large/")]) == 2
+
+
+@pytest.mark.parametrize("name", ["tiny", "sktart/zoo/any/text/tiny@main"], ids=["registered", "free"])
+@pytest.mark.parametrize("part", ["model.safetensors", "config.json"])
+def test_tampered_content_of_the_same_size_is_removed(hub, client, tiny_checkpoint, name, part):
+    content = (tiny_checkpoint / part).read_bytes()
+    hub.spoil = lambda sent: bytes([sent[0] ^ 1]) + sent[1:] if sent == content else sent
+    failed = client.ask(name)
+    assert failed["kind"] == "CheckpointIntegrityError"
+    assert_explains(
+        failed, rf"{part} is not the file .*: sha\w+ \w{{40,64}} instead of \w{{40,64}}; it was removed"
+    )
+    if name == "tiny":
+        assert hashlib.sha256(content).hexdigest() in failed["error"]
+    hub.heal()
+    assert "folder" in client.ask(name)
+
+
+def test_bit_that_flips_in_the_cache_is_found_and_mended(hub, client, tiny_checkpoint):
+    path = client.cache.parent / client.ask("tiny")["folder"] / PARTS[-1]
+    path.write_bytes(b"\0" + weights(tiny_checkpoint)[1:])
+    hub.requests.clear()
+    failed = client.ask("tiny")
+    assert_explains(failed, "removed from the cache, so load it again")
+    assert hub.requests == []
+    assert "folder" in client.ask("tiny")
+
+
+def test_bad_file_that_cannot_be_removed(tmp_path, monkeypatch):
+    def refuse(path, missing_ok=False):
+        raise PermissionError(13, "Permission denied", str(path))
+
+    (tmp_path / "config.json").write_bytes(b"{}")
+    found = FoundCheckpoint("x", "x", tmp_path, (("config.json", 64 * "0"),), "cache")
+    monkeypatch.setattr(Path, "unlink", refuse)
+    with pytest.raises(
+        CheckpointIntegrityError, match=r"could not be removed \(Permission denied\), so remove it and"
+    ):
+        found.read("config.json")
+
+
+def test_wrong_etag(hub, client):
+    """It only names the file in the cache: the hash of the registry counts, where there is one."""
+    hub.etag = 64 * "0"
+    assert "folder" in client.ask("tiny")
+    shutil.rmtree(client.cache)
+    failed = client.ask("sktart/zoo/any/text/tiny")
+    assert_explains(failed, f"instead of {64 * '0'}; it was removed")
+    hub.heal()
+    assert "folder" in client.ask("sktart/zoo/any/text/tiny")
+
+
+def test_names_that_the_hub_does_not_have(hub, client, commit):
+    failed = client.ask("me/unknown/tiny")
+    assert_explains(
+        failed, "'me/unknown/tiny' is no folder here, and config.json of me/unknown|does not exist"
+    )
+    assert_explains(client.ask(f"sktart/zoo/any/none@{commit}"), "no such file, revision or repository")
+    assert_explains(client.ask("sktart/zoo/any/text/tiny@v9"), "at v9 could not be fetched: there is no such")
+    assert_explains(client.ask("../up@main"), "neither a name of the registry nor a folder")
+
+
+def test_unpublished_checkpoint_says_so_without_a_request(hub, client):
+    failed = client.ask("secret")
+    assert_explains(failed, "'secret' is not published yet: .* Set SKTART_ZOO .*any/text/secret")
+    assert hub.requests == []
+
+
+def test_connection_refused(tmp_path, package, client, hub):
+    hub_that_went = Hub()
+    hub_that_went.close()
+    with Client(hub_that_went.endpoint, tmp_path, package, HF_HUB_CACHE=str(client.cache)) as lost:
+        failed = lost.ask("tiny")
+        assert failed["seconds"] < QUICK_S
+        assert_explains(
+            failed, "could not be reached .*HF_ENDPOINT.* Or run `sktart zoo pull` .*checkpoint='auto'"
+        )
+        client.ask("tiny")
+        assert "folder" in lost.ask("tiny")
+
+
+@pytest.mark.parametrize(
+    "environment, message",
+    [
+        ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set: unset it"),
+        ({"HTTP_PROXY": "http://127.0.0.1:9"}, "could not be reached .*, the proxy in HTTP_PROXY and"),
+        ({"SKTART_ZOO": "/no/such/zoo"}, "not at /no/such/zoo/any/text/tiny, where SKTART_ZOO says"),
+        ({"SKTART_ZOO": "zoo"}, "SKTART_ZOO must be 'organisation/name'.* got 'zoo'"),
+    ],
+    ids=["offline", "proxy", "folder", "name"],
+)
+def test_environment_that_forbids_it(hub, tmp_path, package, client, environment, message):
+    with Client(hub.endpoint, tmp_path, package, HF_HUB_CACHE=str(client.cache), **environment) as bound:
+        failed = bound.ask("tiny")
+        assert failed["seconds"] < QUICK_S
+        assert_explains(failed, message)
+        assert hub.requests == []
+        if "SKTART_ZOO" not in environment:
+            client.ask("tiny")
+            assert "folder" in bound.ask("tiny")
+
+
+def test_expired_token_is_refused_and_a_new_one_works(hub, tmp_path, package):
+    hub.fault = lambda handler, kind: (
+        handler.headers.get("Authorization") == "Bearer old" and status(401)(handler, kind)
+    )
+    with Client(hub.endpoint, tmp_path, package, HF_TOKEN="old") as client:
+        assert_explains(client.ask("tiny"), "does not accept the token")
+    with Client(hub.endpoint, tmp_path, package, HF_TOKEN="new") as client:
+        assert "folder" in client.ask("tiny")
+
+
+def test_cache_that_cannot_be_written(hub, tmp_path, package):
+    (tmp_path / "file").touch()
+    with Client(hub.endpoint, tmp_path, package, HF_HUB_CACHE=str(tmp_path / "file" / "hub")) as client:
+        assert_explains(client.ask("tiny"), "the Hub cache cannot be written .*set HF_HUB_CACHE")
+
+
+def test_full_disk(hub, tmp_path, package, tiny_checkpoint):
+    with Client(hub.endpoint, tmp_path, package) as client:
+        client.send(limit=len(weights(tiny_checkpoint)) // 2)
+        assert_explains(client.receive(), r"model.safetensors .*the Hub cache cannot be written .*make room")
+        client.send(limit=2**30)
+        assert "folder" in client.receive()
+
+
+def test_folder_of_the_zoo_instead_of_the_hub(hub, tmp_path, package, tiny_checkpoint):
+    root = tiny_checkpoint.parents[2]
+    with Client(hub.endpoint, tmp_path, package, SKTART_ZOO=str(root)) as client:
+        assert client.ask("tiny")["folder"] == str(tiny_checkpoint)
+        assert hub.requests == []
+
+
+def test_process_killed_in_the_middle_of_a_download(hub, tmp_path, package, client, tiny_checkpoint):
+    hub.fault = lambda handler, kind: kind == "large" and halt(handler)
+    with Client(hub.endpoint, tmp_path, package, HF_HUB_CACHE=str(client.cache)) as victim:
+        victim.send(ask="tiny")
+        while not any(path.startswith("/large/") for path in hub.downloads()):
+            pass
+        victim.process.kill()
+        victim.process.wait()
+    hub.heal()
+    assert "folder" in client.ask("tiny")
+
+
+def halt(handler):
+    """Send half of the content and keep the line open."""
+    content = handler.hub.large[handler.path.removeprefix("/large/")]
+    handler.send_part(content, len(content) // 2)
+    return silence(2)(handler, "large")
+
+
+def test_sixteen_processes_at_once_download_one_copy(hub, client):
+    client.send(swarm="tiny", n=16)
+    answers = client.receive()
+    assert len({answer["folder"] for answer in answers}) == 1
+    assert len(hub.downloads()) == len(PARTS)

@@ -1,0 +1,454 @@
+"""Fitted models in pickles and files: the same bits afterwards, and exactly what is missing where something is."""
+
+import copy
+import io
+import json
+import os
+import pickle
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pytest
+import torch
+from sklearn.base import clone
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.linear_model import LogisticRegression
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from test_decoder import pair
+
+import sktart._fitted
+from sktart import Prompt, TartReasoner, TartTransformer, load, load_checkpoint, save
+from sktart._trusted import PLAIN, TrustedUnpickler
+from sktart.encoders._locate import HubModel
+from sktart.encoders._options import ModelOptions
+from sktart.encoders._protocols import InContextEncoder
+from sktart.encoders._sentence import SentenceEncoder
+from sktart.exceptions import CheckpointError, CheckpointIntegrityError, SavedModelError
+from sktart.reasoners.config import DecoderConfig
+from sktart.zoo._networks import NETWORKS
+from sktart.zoo.checkpoint import save_checkpoint
+
+CONFIG = DecoderConfig(width=16, n_layers=2, n_heads=2, n_features=4, n_pairs=40)
+RECIPE = {"name": "tiny", "seed": 0, "prior": [{"family": "logistic"}], "context_rows": [1, 39]}
+METRICS = {"training": {"steps": 1, "seconds": 1, "cores": 1, "device": "cpu"}}
+TEXTS = ["good film", "bad film", "good plot", "bad plot"]
+
+
+@pytest.fixture(autouse=True)
+def _no_networks():
+    NETWORKS.clear()
+    yield
+    NETWORKS.clear()
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Return a decoder's folder that a test may change."""
+    return write_decoder(tmp_path / "tiny", 0)
+
+
+def write_decoder(folder, seed):
+    save_checkpoint(folder, pair(CONFIG, seed, dtype=torch.float32)[1], recipe=RECIPE, metrics=METRICS)
+    return folder
+
+
+def draw(n_classes=3, n_features=4):
+    rng = np.random.default_rng(0)
+    codes = np.arange(31) % n_classes
+    X = rng.normal(size=(31, n_features)) + codes[:, None]
+    return X, np.array(["a", "b", "c"])[codes], rng.normal(size=(50, n_features))
+
+
+def fit(checkpoint="auto", n_classes=3, **options):
+    X, y, queries = draw(n_classes)
+    model = TartReasoner(checkpoint, **options).fit(X, y)
+    return model, queries, model.predict_proba(queries)
+
+
+def stored(model, **options):
+    """Save and load through a file, without the networks of this process."""
+    content = saved(model, **options)
+    NETWORKS.clear()
+    return load(content)
+
+
+def saved(model, **options):
+    path = Path(os.environ["PYTEST_SAVED"]) / "model.sktart"
+    save(model, path, **options)
+    return path
+
+
+@pytest.fixture(autouse=True)
+def _place_of_files(tmp_path, monkeypatch):
+    monkeypatch.setenv("PYTEST_SAVED", str(tmp_path))
+
+
+def pickled(model):
+    content = pickle.dumps(model)
+    NETWORKS.clear()
+    return pickle.loads(content)
+
+
+@pytest.mark.parametrize("travel", [pickled, stored])
+@pytest.mark.parametrize("n_classes", [1, 2, 3])
+@pytest.mark.parametrize(
+    "options", [{}, {"dtype": "float64", "class_weight": {"a": 3}, "temperature": 2}], ids=str
+)
+@pytest.mark.parametrize("family", ["gram", "decoder"])
+def test_predictions_are_the_same_to_the_bit(travel, folder, family, n_classes, options):
+    if n_classes == 1 and options:
+        options = options | {"class_weight": None}
+    checkpoint = folder if family == "decoder" else "auto"
+    model, queries, expected = fit(checkpoint, n_classes, n_permutations=2, random_state=0, **options)
+    again = travel(model)
+    assert np.array_equal(again.predict_proba(queries), expected)
+    assert np.array_equal(travel(again).predict_proba(queries), expected)
+    assert again.checkpoint_ == model.checkpoint_
+    assert [rows.tolist() for rows in again.context_rows_] == [rows.tolist() for rows in model.context_rows_]
+
+
+def test_layout_of_the_context_is_the_same_before_and_after(folder):
+    for checkpoint in ("auto", folder):
+        model, queries, _ = fit(checkpoint)
+        again = pickled(model)
+        again.predict(queries)
+        for name in ("layers",):
+            for a, b in zip(
+                *(getattr(m._fitted._net.module_.contexts[0], name) for m in (model, again)), strict=True
+            ):
+                assert [t.stride() for t in vars(a).values()] == [t.stride() for t in vars(b).values()]
+                assert all(t.data_ptr() % 64 == 0 for t in vars(b).values())
+
+
+def test_pickle_holds_the_context_and_no_weights():
+    model, *_ = fit()
+    weights = sum(p.nbytes for p in model._fitted._net.module_.reasoner.parameters())
+    size = len(pickle.dumps(model))
+    assert size < weights / 2
+    assert abs(len(pickle.dumps(pickled(model))) - size) < 100  # before the first prediction
+
+
+def test_joblib_takes_it_and_sees_that_it_is_the_same(tmp_path):
+    model, queries, expected = fit()
+    joblib.dump(model, tmp_path / "model.joblib")
+    again = joblib.load(tmp_path / "model.joblib")
+    assert joblib.hash(again) == joblib.hash(model)
+    assert np.array_equal(again.predict_proba(queries), expected)
+
+
+def test_a_deep_copy_shares_what_never_changes():
+    model, queries, expected = fit()
+    copied = copy.deepcopy(model)
+    assert copied._fitted is model._fitted
+    assert np.array_equal(copied.predict_proba(queries), expected)
+
+
+def test_a_new_process_reads_nothing_before_the_first_prediction(tmp_path):
+    model, queries, expected = fit()
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model))
+    np.save(tmp_path / "queries.npy", queries)
+    code = (
+        "import pickle, sys, numpy as np; from pathlib import Path; folder = Path(sys.argv[1])\n"
+        "model = pickle.loads((folder / 'model.pkl').read_bytes())\n"
+        "dir(model); repr(model); model._repr_html_(); model.get_params()\n"
+        "from sklearn.base import clone; clone(model)\n"
+        "from sktart.zoo._networks import NETWORKS\n"
+        "assert 'torch' not in sys.modules and NETWORKS.n_built == 0\n"
+        "np.save(folder / 'answers.npy', model.predict_proba(np.load(folder / 'queries.npy')))"
+    )
+    subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[1], check=True)
+    assert np.array_equal(np.load(tmp_path / "answers.npy"), expected)
+
+
+def test_looking_at_an_estimator_reads_no_weights(monkeypatch):
+    model, *_ = fit()
+    models = [TartReasoner(), model, pickled(model), pickled(make_pipeline(StandardScaler(), model))]
+
+    def refuse(*args, **kwargs):
+        raise AssertionError("weights were read")
+
+    monkeypatch.setattr(sktart._fitted, "load_checkpoint", refuse)
+    monkeypatch.setattr(NETWORKS, "get", refuse)
+    for each in models:
+        dir(each), repr(each), each._repr_html_(), each.get_params(), clone(each), copy.deepcopy(each)
+        pickle.loads(pickle.dumps(each))
+
+
+def test_a_missing_checkpoint_is_named_with_all_that_helps(folder, tmp_path):
+    model, queries, expected = fit(folder)
+    sha256 = load_checkpoint(folder).identity.sha256
+    content = pickle.dumps(model)
+    moved = shutil.move(folder, tmp_path / "moved")
+    NETWORKS.clear()
+    again = pickle.loads(content)
+    with pytest.raises(CheckpointError) as caught:
+        again.predict(queries)
+    for part in (repr(str(folder)), sha256, "load_checkpoint(folder)", "weights=True"):
+        assert part in str(caught.value)
+    # The cure that it names.
+    load_checkpoint(moved)
+    assert np.array_equal(again.predict_proba(queries), expected)
+
+
+def test_other_weights_under_the_name_are_refused(folder):
+    model, queries, _ = fit(folder)
+    former = load_checkpoint(folder).identity.sha256
+    write_decoder(folder, seed=1)
+    again = pickled(model)
+    with pytest.raises(
+        CheckpointIntegrityError, match=f"(?s){former}.*here it has.*would answer differently"
+    ) as caught:
+        again.predict(queries)
+    assert load_checkpoint(folder).identity.sha256 in str(caught.value)
+    assert model.predict(queries).shape == (50,)  # it has its network
+
+
+def test_another_config_for_the_same_weights_is_refused(folder):
+    model, queries, _ = fit(folder)
+    values = json.loads((folder / "config.json").read_text()) | {"n_heads": 4}
+    (folder / "config.json").write_text(json.dumps(values))
+    with pytest.raises(CheckpointIntegrityError, match=r"'n_heads': 2.*here it has.*'n_heads': 4"):
+        pickled(model).predict(queries)
+
+
+def test_a_pickle_of_another_format_is_refused(monkeypatch):
+    content = pickle.dumps(fit()[0])
+    monkeypatch.setattr(sktart._fitted, "FORMAT", 2)
+    with pytest.raises(SavedModelError, match=r"in format 1; sktart .* reads format 2: load it with sktart"):
+        pickle.loads(content)
+
+
+def test_weights_travel_only_if_asked(folder):
+    model, queries, expected = fit(folder)
+    path = saved(model, weights=True)
+    small = path.stat().st_size - saved(model).stat().st_size
+    assert small > (folder / "model.safetensors").stat().st_size * 0.9
+    path = saved(model, weights=True)
+    shutil.rmtree(folder)
+    NETWORKS.clear()
+    again = load(path)
+    assert np.array_equal(pickled(again).predict_proba(queries), expected)  # they stay with it
+    assert np.array_equal(again.predict_proba(queries), expected)
+    assert np.array_equal(stored(again, weights=True).predict_proba(queries), expected)
+    with pytest.raises(CheckpointError, match="cannot answer without it"):
+        stored(again).predict(queries)
+
+
+def test_weights_from_a_file_do_not_pass_for_the_checkpoint_they_name(folder):
+    model, queries, _ = fit(folder)
+    rewrite(path := saved(model, weights=True), "0.weights.safetensors", lambda _: other_weights(folder))
+    NETWORKS.clear()
+    load(path).predict(queries)
+    assert NETWORKS.find(model._fitted.identity.sha256, CONFIG.to_dict(), "cpu", torch.float32) is None
+
+
+def other_weights(folder):
+    return (write_decoder(folder.with_name("other"), 1) / "model.safetensors").read_bytes()
+
+
+def rewrite(path, part, change):
+    with zipfile.ZipFile(path) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    parts[part] = change(parts[part])
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in parts.items():
+            archive.writestr(name, content)
+
+
+def test_a_pipeline_from_texts_to_labels():
+    model = make_pipeline(TartTransformer(TfidfVectorizer(), n_components=2), TartReasoner()).fit(
+        TEXTS, [0, 1, 0, 1]
+    )
+    expected = model.predict_proba(TEXTS)
+    assert np.array_equal(stored(model).predict_proba(TEXTS), expected)
+
+
+def test_a_pipeline_with_a_named_encoder(model_folder):
+    model = make_pipeline(TartTransformer(model_folder, n_components=2), TartReasoner()).fit(
+        TEXTS, [0, 1, 0, 1]
+    )
+    expected = model.predict_proba(TEXTS)
+    assert np.array_equal(stored(model).predict_proba(TEXTS), expected)
+    assert saved(model).stat().st_size < 100_000
+
+
+def test_reasoners_that_share_a_context_share_it_again():
+    model, *_ = fit()
+    pair = make_pipeline(model, copy.copy(model))
+    again = stored(pair)
+    assert again[0]._fitted is again[1]._fitted
+
+
+def test_context_can_be_promised_to_stay_out_only_where_it_can(folder):
+    with pytest.raises(
+        SavedModelError, match=r"context=False cannot be: FittedContext\('gram-base'\) needs the lab"
+    ):
+        saved(fit()[0], context=False)
+    model, queries, expected = fit(folder)
+    assert np.array_equal(stored(model, context=False).predict_proba(queries), expected)
+    X = draw()[0].astype(np.float32)
+    held = saved(model, context=False).read_bytes()
+    assert not any(row.tobytes() in held or row.astype(float).tobytes() in held for row in X)
+    transformer = TartTransformer().fit(draw()[0])
+    transformer.encoder_ = InContextEncoder(HubModel("a/b"), "mine", "loo", Prompt(), ModelOptions())
+    with pytest.raises(SavedModelError, match=r"InContextEncoder\(mine, 'loo'\) needs the labelled rows"):
+        saved(make_pipeline(transformer, model), context=False)
+
+
+def test_rows_can_be_computed_back_from_a_decoders_keys_as_the_documentation_warns(folder):
+    model, *_ = fit(folder, dtype="float64")
+    module = model._fitted._net.module_
+    reasoner, keys = module.reasoner, module.contexts[0].layers[0].keys
+    block, n = reasoner.blocks[0], 31
+    width = CONFIG.width
+    key_weight, key_bias = (part[width : 2 * width] for part in block.query_key_value.parameters())
+    tokens = keys[0, :, : 2 * n : 2].transpose(0, 1).flatten(1)  # (N, W), those of the rows
+    normed = torch.linalg.solve(key_weight, (tokens - key_bias).T).T
+    normed = (normed - block.norm.bias) / block.norm.weight
+    known = reasoner.read_in.bias + reasoner.positions.weight[: 2 * n : 2]
+    for row, expected, offset in zip(normed, draw()[0], known, strict=True):
+        # read_in(x) + position = deviation * normed + mean, linear in x, deviation and mean
+        system = torch.column_stack([reasoner.read_in.weight, -row, -torch.ones(width, dtype=row.dtype)])
+        found = torch.linalg.lstsq(system, -offset[:, None]).solution[:4, 0]
+        np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    "model", [TartReasoner(), LogisticRegression(), 3], ids=["unfitted", "other", "number"]
+)
+def test_what_holds_no_fitted_reasoner_is_refused(model):
+    with pytest.raises(SavedModelError, match="model must be a fitted TartReasoner, or hold one; got"):
+        saved(model)
+
+
+def test_a_failed_save_leaves_the_former_file():
+    model, queries, expected = fit()
+    path = saved(model)
+    with pytest.raises(SavedModelError, match="a part of the model cannot be pickled"):
+        saved(make_pipeline(FunctionTransformer(lambda rows: rows), model))
+    assert np.array_equal(load(path).predict_proba(queries), expected)
+
+
+def double(rows):
+    return 2 * rows
+
+
+def test_other_code_is_used_only_if_trusted():
+    X, y, queries = draw()
+    model = make_pipeline(FunctionTransformer(double), TartReasoner()).fit(X, y)
+    path = saved(model)
+    with pytest.raises(
+        SavedModelError, match=r"needs test_persistence.double, .* trusted=\['test_persistence.double'\]"
+    ):
+        load(path)
+    for trusted in (["test_persistence.double"], {"test_persistence"}):
+        assert np.array_equal(
+            load(path, trusted=trusted).predict_proba(queries), model.predict_proba(queries)
+        )
+
+
+class Call:
+    def __init__(self, function, *arguments):
+        self.function, self.arguments = function, arguments
+
+    def __reduce__(self):
+        return self.function, self.arguments
+
+
+@pytest.mark.parametrize(
+    "evil",
+    [
+        pickle.dumps(Call(os.system, "true")),
+        pickle.dumps(Call(eval, "1")),
+        pickle.dumps(Call(getattr, "a", "upper")),
+        b"\x80\x04\x8c\x10sklearn.pipeline\x8c\x0anp.loadtxt\x93.",
+        b"\x80\x04\x8c\x10sklearn.pipeline\x8c\x05clone\x93.",
+        b"csklearn.pipeline\nclone\n.",
+        b"cbuiltins\nexec\n.",
+    ],
+    ids=["system", "eval", "getattr", "dotted", "function", "old protocol", "exec"],
+)
+def test_code_in_a_file_does_not_run(evil):
+    rewrite(path := saved(fit()[0]), "estimator.pkl", lambda _: evil)
+    with pytest.raises(SavedModelError, match="which is not known to be harmless"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "source, options",
+    [
+        (HubModel("a/b"), ModelOptions(trust_remote_code=True)),
+        (HubModel("a/b", package="antigravity"), ModelOptions()),
+    ],
+    ids=["code of the Hub", "package"],
+)
+def test_encoders_that_run_code_from_elsewhere_need_trust(source, options):
+    X, y, _ = draw()
+    model = make_pipeline(TartTransformer(), TartReasoner()).fit(X, y)
+    model[0].encoder_ = SentenceEncoder(source, "mine", options)
+    path = saved(model)
+    with pytest.raises(
+        SavedModelError, match=r"runs code which is not in the file.*trusted=\['trust_remote_code'\]"
+    ):
+        load(path)
+    assert load(path, trusted=["trust_remote_code"])[0].encoder_.source == source
+
+
+def test_names_that_are_trusted_are_there():
+    unpickler = TrustedUnpickler(io.BytesIO(), lambda number: None, ())
+    for name in PLAIN:
+        if name.startswith("sktart"):
+            assert isinstance(unpickler.find_class(*name.rsplit(".", 1)), type)
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:1000] + bytes([content[1000] ^ 1]) + content[1001:],
+        lambda content: content.replace(b"estimator.pkl", b"estimator.txt"),
+    ],
+    ids=["empty", "truncated", "flipped", "part missing"],
+)
+def test_damage_is_said_to_be(damage):
+    path = saved(fit()[0])
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(SavedModelError, match=r"is no file that sktart.save wrote .* or it is damaged"):
+        load(path)
+    with pytest.raises(FileNotFoundError):
+        load(path.with_name("nothing"))
+
+
+def test_a_file_of_another_format_names_the_version():
+    rewrite(path := saved(fit()[0]), "sktart.json", lambda _: b'{"format": 9, "sktart": "7.5"}')
+    with pytest.raises(SavedModelError, match=r"saved by sktart 7.5 in format 9; .* load it with sktart 7.5"):
+        load(path)
+
+
+@pytest.mark.parametrize(
+    "part, content, message",
+    [
+        ("0.contexts.safetensors", b"x", "the saved context is damaged"),
+        ("0.weights.safetensors", b"x", "the saved weights are damaged"),
+    ],
+)
+def test_damaged_parts_are_named_when_used(part, content, message):
+    rewrite(path := saved(fit()[0], weights=True), part, lambda _: content)
+    with pytest.raises(SavedModelError, match=message):
+        load(path).predict(draw()[2])
+
+
+def test_a_device_that_is_not_here_can_be_replaced():
+    model, queries, expected = fit()
+    model._fitted.device = "cuda:77"
+    path = saved(model)
+    with pytest.raises(ValueError, match="a device that torch finds here"):
+        load(path).predict(queries)
+    assert np.array_equal(load(path, device="cpu").predict_proba(queries), expected)
