@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pickle
+import re
 from collections.abc import Callable, Collection
-from typing import IO, Any
+from types import BuiltinFunctionType, FunctionType, ModuleType
+from typing import IO, Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -44,9 +46,19 @@ PLAIN = {
     "sktart.encoders._store.VectorStore",
     "sktart.encoders._transformers.TransformersEncoder",
 }
+# Modules are imported to look at what they hold, so only those that define estimators are, and none that tests them.
+_ESTIMATORS = re.compile(
+    r"sklearn\.(base|calibration|cluster|compose|covariance|cross_decomposition|decomposition|discriminant_analysis|"
+    r"dummy|ensemble|feature_extraction|feature_selection|frozen|gaussian_process|impute|isotonic|"
+    r"kernel_approximation|kernel_ridge|linear_model|manifold|mixture|model_selection|multiclass|multioutput|"
+    r"naive_bayes|neighbors|neural_network|pipeline|preprocessing|random_projection|semi_supervised|svm|tree)"
+    r"(\.(?!__|tests?\b|conftest\b)\w+)*"
+)
+_SCALARS = {kind.__name__ for kind in np.sctypeDict.values()}
+_SHARED = (type, ModuleType, FunctionType, BuiltinFunctionType)
 
 
-class TrustedUnpickler(pickle.Unpickler):
+class TrustedUnpickler(pickle._Unpickler):
     """An unpickler that makes nothing but what is known to be harmless or named by the user.
 
     Parameters
@@ -60,8 +72,12 @@ class TrustedUnpickler(pickle.Unpickler):
 
     def __init__(self, file: IO[bytes], persistent: Callable[[Any], Any], trusted: Collection[str]) -> None:
         super().__init__(file)
-        self.persistent_load = persistent  # type: ignore[method-assign]
+        self.persistent = persistent
         self.trusted = trusted
+
+    def persistent_load(self, pid: Any) -> Any:
+        """Return what stands outside of the pickle."""
+        return self.persistent(pid)
 
     def find_class(self, module: str, name: str) -> Any:
         """Return a class or function by its name.
@@ -74,15 +90,40 @@ class TrustedUnpickler(pickle.Unpickler):
         full = f"{module}.{name}"
         if full in PLAIN or any(full == known or full.startswith(f"{known}.") for known in self.trusted):
             return super().find_class(module, name)
+        if module == "numpy" and name in _SCALARS:
+            return super().find_class(module, name)
         # A dotted name could reach through an estimator's module into another one.
-        if module.partition(".")[0] in ("sklearn", "numpy") and "." not in name:
-            found = super().find_class(module, name)
-            if isinstance(found, type) and issubclass(found, BaseEstimator | np.generic):
+        if _ESTIMATORS.fullmatch(module) and name.isidentifier():
+            try:
+                found = super().find_class(module, name)
+            except (ImportError, AttributeError) as error:
+                raise SavedModelError(
+                    f"the saved model needs {full}, which this version of scikit-learn does not have"
+                ) from error
+            if isinstance(found, type) and issubclass(found, BaseEstimator):
                 return found
         raise SavedModelError(
             f"the saved model needs {full}, which is not known to be harmless; if you trust who made the file, "
             f"pass trusted=[{full!r}], or the name of its package for all that is in it"
         )
+
+    def load_build(self) -> None:
+        """Set the state of an object, as the opcode BUILD asks for.
+
+        Raises
+        ------
+        SavedModelError
+            If it is no object of the file but a class, function or module that the whole process shares.
+        """
+        shared = self.stack[-2]  # type: ignore[attr-defined]
+        if isinstance(shared, _SHARED):
+            raise SavedModelError(
+                f"the saved model would change {shared.__name__} itself, which no file of sktart.save does; "
+                "do not use it"
+            )
+        super().load_build()  # type: ignore[misc]
+
+    dispatch: ClassVar = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: load_build}  # type: ignore[dict-item]
 
 
 def refuse_remote_code(model: Any, trusted: Collection[str]) -> None:

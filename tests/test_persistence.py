@@ -20,6 +20,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from sklearn.utils import all_estimators
 from test_decoder import pair
 
 import sktart._fitted
@@ -378,6 +379,68 @@ def test_code_in_a_file_does_not_run(evil):
     rewrite(path := saved(fit()[0]), "estimator.pkl", lambda _: evil)
     with pytest.raises(SavedModelError, match="which is not known to be harmless"):
         load(path)
+
+
+def named(module, name):
+    return b"".join(b"\x8c" + bytes([len(part)]) + part.encode() for part in (module, name)) + b"\x93"
+
+
+@pytest.mark.parametrize(
+    "module, name",
+    [
+        ("sktart.encoders._transformers", "TransformersEncoder"),
+        ("pathlib", "PosixPath"),
+        ("sklearn.preprocessing._data", "StandardScaler"),
+        ("test_persistence", "double"),
+    ],
+)
+def test_a_file_changes_no_class_or_function(module, name):
+    for state in (b"N}\x8c\x06changeK\x01s\x86", b"}\x8c\x06changeK\x01s"):
+        evil = b"\x80\x04" + named(module, name) + state + b"b."
+        rewrite(path := saved(fit()[0]), "estimator.pkl", lambda _, evil=evil: evil)
+        with pytest.raises(
+            SavedModelError, match=f"would change {name} itself, which no file of sktart.save"
+        ):
+            load(path, trusted=["test_persistence"])
+        assert not hasattr(getattr(sys.modules[module], name), "change")
+
+
+@pytest.mark.parametrize(
+    "module",
+    [
+        "numpy.f2py.__main__",
+        "numpy.testing",
+        "sklearn.conftest",
+        "sklearn.svm.tests.test_svm",
+        "sklearn.utils._mocking",
+        "sklearn.experimental.enable_halving_search_cv",
+        "sklearn.ensemble.__main__",
+    ],
+)
+def test_modules_without_estimators_are_not_imported(module, monkeypatch):
+    monkeypatch.delitem(sys.modules, module, raising=False)
+    evil = b"\x80\x04" + named(module, "CheckingClassifier") + b"."
+    rewrite(path := saved(fit()[0]), "estimator.pkl", lambda _: evil)
+    with pytest.raises(SavedModelError, match="which is not known to be harmless"):
+        load(path)
+    assert module not in sys.modules
+
+
+@pytest.mark.parametrize(
+    "module, name", [("sklearn.svm._nothing", "SVC"), ("sklearn.svm._classes", "Nothing")]
+)
+def test_estimators_of_another_version_are_named(module, name):
+    rewrite(path := saved(fit()[0]), "estimator.pkl", lambda _: b"\x80\x04" + named(module, name) + b".")
+    with pytest.raises(
+        SavedModelError, match=f"needs {module}.{name}, which this version of scikit-learn does"
+    ):
+        load(path)
+
+
+def test_all_estimators_and_scalar_types_may_be_in_a_file():
+    unpickler = TrustedUnpickler(io.BytesIO(), lambda number: None, ())
+    for kind in [*(kind for _, kind in all_estimators()), *np.sctypeDict.values()]:
+        assert unpickler.find_class(kind.__module__, kind.__name__) is kind
 
 
 @pytest.mark.parametrize(
