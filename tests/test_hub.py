@@ -18,6 +18,7 @@ from sktart.reasoners.config import GramConfig
 from sktart.reasoners.gram import GramReasoner
 from sktart.zoo.checkpoint import save_checkpoint
 from sktart.zoo.golden import golden_predictions
+from sktart.zoo.hub import HubFolder
 from sktart.zoo.info import PARTS
 from sktart.zoo.resolve import FoundCheckpoint
 from sktart.zoo.rows import row_of
@@ -267,6 +268,38 @@ def test_names_that_the_hub_does_not_have(hub, client, commit):
     assert_explains(client.ask(f"sktart/zoo/any/none@{commit}"), "no such file, revision or repository")
     assert_explains(client.ask("sktart/zoo/any/text/tiny@v9"), "at v9 could not be fetched: there is no such")
     assert_explains(client.ask("../up@main"), "neither a name of the registry nor a folder")
+
+
+@pytest.mark.parametrize("revision", ["v1.0", "refs/pr/1", "a-b_c", 40 * "0"])
+def test_revisions(revision):
+    assert HubFolder.parse(f"me/zoo/any/tiny@{revision}") == HubFolder("me/zoo", "any/tiny", revision)
+
+
+@pytest.mark.parametrize(
+    "revision",
+    [
+        "/etc/passwd",
+        "/",
+        ".",
+        "..",
+        ".git",
+        "a/../b",
+        "a/..",
+        "a//b",
+        "a/",
+        "a/.b",
+        "a b",
+        "a\\b",
+        "a\n",
+        "%2Fa",
+        "a+b",
+    ],
+)
+@pytest.mark.parametrize("form", ["me/zoo@{}", "me/zoo/any/tiny@{}", "hf://me/zoo@{}", "hf://me/zoo@{}/tiny"])
+def test_revisions_that_would_lead_out_of_the_cache_are_none(revision, form):
+    found = HubFolder.parse(form.format(revision))
+    # A slash at the end is none of the revision, and in a URI the path comes after it.
+    assert found is None or found.revision == "a"
 
 
 def test_unpublished_checkpoint_says_so_without_a_request(hub, client):

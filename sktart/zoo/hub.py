@@ -17,10 +17,12 @@ from sktart.zoo.unreachable import ELSEWHERE, explain
 
 TIMEOUT_S = 3.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
+# The client makes a file of this name in its cache: it must not lead out of there.
+_REVISION = re.compile(r"(?!.*\.\.)(?![./])[A-Za-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 # org/repo[@revision][/path], as in URIs of the Hub, or org/repo[/path][@revision]
 _REFERENCE = re.compile(
     r"(?:hf://(?:models/)?)?(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<first>[^/@]+))?"
-    r"(?P<path>(?:/\w[\w.+-]*)*)/?(?:@(?P<last>[\w./+-]+))?"
+    r"(?P<path>(?:/\w[\w.+-]*)*)/?(?:@(?P<last>[^@]+))?"
 )
 
 
@@ -51,6 +53,8 @@ class HubFolder:
     def parse(cls, reference: str) -> HubFolder | None:
         """Read ``org/repo/path@revision`` or ``hf://org/repo@revision/path``; None if it is neither.
 
+        A revision is made of letters, digits and ``._-``, in parts with ``/`` between them.
+
         Examples
         --------
         >>> HubFolder.parse("hf://org/zoo@v1/any/text/mine") == HubFolder.parse("org/zoo/any/text/mine@v1")
@@ -61,7 +65,10 @@ class HubFolder:
         match = _REFERENCE.fullmatch(reference)
         if match is None or (match["first"] and match["last"]) or ".." in reference:
             return None
-        return cls(match["repo"], match["path"].strip("/"), match["first"] or match["last"] or "main")
+        revision = match["first"] or match["last"] or "main"
+        if _REVISION.fullmatch(revision) is None:
+            return None
+        return cls(match["repo"], match["path"].strip("/"), revision)
 
     def __str__(self) -> str:
         return f"{'/'.join(filter(None, (self.repo, self.path)))}@{self.revision}"
