@@ -1,6 +1,7 @@
 """The checkpoint folder: what is saved comes back to the bit, and nothing damaged is taken for a checkpoint."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -171,8 +172,7 @@ def test_a_write_that_fails_leaves_the_former_files(folder, monkeypatch, victim)
     other = tiny_reasoner(1)
     with pytest.raises(OSError, match="No space left"):
         save_checkpoint(folder, other, recipe=RECIPE, metrics=METRICS)
-    after = contents(folder)
-    assert {name: after[name] for name in before} == before
+    assert contents(folder) == before
     monkeypatch.undo()
     save_checkpoint(folder, other, recipe=RECIPE, metrics=METRICS)
     assert set(contents(folder)) == set(before)
@@ -195,6 +195,27 @@ def test_write_atomically_replaces(tmp_path):
     for content in (b"first", b"second and longer", b"3"):
         write_atomically(tmp_path / "file", content)
         assert contents(tmp_path) == {"file": content}
+
+
+def test_two_writers_of_a_file_do_not_meet(tmp_path):
+    path = tmp_path / "file"
+    (tmp_path / "file.tmp").write_bytes(b"of somebody else")
+    versions = [letter * 3_000_000 for letter in (b"a", b"b", b"c")]
+    write_atomically(path, versions[0])
+    with ThreadPoolExecutor() as pool:
+        writes = [pool.submit(write_atomically, path, version) for version in versions * 10]
+        while not all(write.done() for write in writes):
+            assert path.read_bytes() in versions
+        for write in writes:
+            write.result()
+    assert set(contents(tmp_path)) == {"file", "file.tmp"}
+    assert (tmp_path / "file.tmp").read_bytes() == b"of somebody else"
+
+
+def test_a_file_that_is_written_whole_has_the_permissions_of_any_new_file(tmp_path):
+    (tmp_path / "other").touch()
+    write_atomically(tmp_path / "file", b"")
+    assert (tmp_path / "file").stat().st_mode == (tmp_path / "other").stat().st_mode
 
 
 def test_model_card_tells_what_it_is(folder):
