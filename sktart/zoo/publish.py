@@ -41,7 +41,7 @@ def push(root: str | Path, repo: str, *, private: bool = False) -> list[Checkpoi
     Raises
     ------
     CheckpointError
-        If there is nothing to publish, a checkpoint is not what it was, or the Hub refuses.
+        If there is nothing to publish, a checkpoint is not what it was, two have one name, or the Hub refuses.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
@@ -50,9 +50,16 @@ def push(root: str | Path, repo: str, *, private: bool = False) -> list[Checkpoi
     single = folders == [root]
     rows: list[CheckpointInfo] = []
     contents: dict[str, bytes] = {}
+    taken: dict[str, Path] = {}
     for folder in folders:
         check_golden(found := local_checkpoint(folder), found.load().reasoner)
         row = row_of(folder)
+        if row.path in taken:
+            raise CheckpointError(
+                f"{taken[row.path]} and {folder} would both be {row.path} in {repo}; give their recipes other names, "
+                "or push one of them"
+            )
+        taken[row.path] = folder
         rows.append(replace(row, path="") if single else row)
         prefix = "" if single else f"{row.path}/"
         contents |= {prefix + part: (folder / part).read_bytes() for part in PARTS}
