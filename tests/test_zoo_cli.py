@@ -22,6 +22,7 @@ from sktart.zoo.registry import PACKAGE, find_checkpoint, load_checkpoint, read_
 from sktart.zoo.tidy import ABANDONED_S
 
 ROWS = read_registry()
+EMBEDDED = [row for row in ROWS.values() if row.embedded]
 
 
 def run_json(capsys, *arguments):
@@ -66,7 +67,9 @@ def hub(monkeypatch, tmp_path):
 def test_list(capsys):
     assert [row["name"] for row in run_json(capsys, "list")] == list(ROWS)
     assert run_json(capsys, "list", "--dim", 17, "--cached")[0] == ROWS["gram-base"].to_dict()
-    assert run_json(capsys, "list", "--remote") == []
+    assert [row["name"] for row in run_json(capsys, "list", "--remote")] == [
+        name for name, row in ROWS.items() if not row.embedded
+    ]
     lines = run_text(capsys, "list", "--family", "decoder").splitlines()
     assert [line.split()[0] for line in lines] == ["name", "tart-decoder-d16"]
 
@@ -97,7 +100,7 @@ def test_where(capsys):
 
 def test_verify(capsys, package):
     results = run_json(capsys, "verify")
-    assert [result["name"] for result in results] == list(ROWS)
+    assert [result["name"] for result in results] == [row.name for row in EMBEDDED]
     assert all(result["ok"] and result["difference"] < 1e-9 for result in results)
     path = package / "default" / "metrics.json"
     path.write_bytes(path.read_bytes() + b" ")
@@ -106,6 +109,51 @@ def test_verify(capsys, package):
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("gram-base") and "BAD" in line for line in lines)
     assert any(line.startswith("tart-decoder-d16") and "ok" in line for line in lines)
+
+
+def test_pull_of_all_leaves_out_what_is_not_published(capsys, package):
+    file = package / "registry.json"
+    secret = ROWS["gram-base"].to_dict() | {"name": "secret", "embedded": None, "commit": None}
+    file.write_text(json.dumps([secret, ROWS["gram-base"].to_dict()]), encoding="utf-8")
+    assert main(["zoo", "pull", "--all", "--json"]) == 0
+    printed = capsys.readouterr()
+    assert [place["name"] for place in json.loads(printed.out)] == ["gram-base"]
+    assert printed.err == "not published yet, left out: secret\n"
+
+
+def test_verify_goes_on_after_each_fault_and_names_the_file(capsys, tmp_path):
+    faults = {
+        "metrics.json": {
+            None: "metrics.json cannot be read (No such file or directory); copy the folder again",
+            "[]": "metrics.json must hold a JSON object; it holds a list",
+            "{": "metrics.json is damaged (Expecting property name",
+            '{"golden": "x"}': "metrics.json must be numbers",
+            '{"golden": [1]}': "metrics.json must have shape (6, 3); got (1,)",
+        },
+        "config.json": {"3": "config.json in"},
+        "model.safetensors": {None: "model.safetensors cannot be read"},
+    }
+    folders, messages = [], []
+    for part, contents in faults.items():
+        for content, message in contents.items():
+            folder = shutil.copytree(PACKAGE / "default", tmp_path / str(len(folders)))
+            (folder / part).unlink() if content is None else (folder / part).write_text(content)
+            folders.append(str(folder))
+            messages.append(message)
+    with pytest.raises(SystemExit, match="1"):
+        main(["zoo", "verify", "--json", *folders, "nope", "gram-base"])
+    results = json.loads(capsys.readouterr().out)
+    assert [result["name"] for result in results] == [*folders, "nope", "gram-base"]
+    assert [result["ok"] for result in results] == [False] * (len(folders) + 1) + [True]
+    for result, message in zip(results, messages, strict=False):
+        assert message in result["error"]
+        assert "\n" not in result["error"]
+
+
+def test_verify_on_no_device(capsys):
+    assert_fails(
+        capsys, "a device that torch finds here, such as 'cpu'; got 'foo'", "verify", "--device", "foo"
+    )
 
 
 def test_verify_on_a_device_is_in_float32():
@@ -123,6 +171,20 @@ def test_row(capsys, package):
         "modality": "text",
         "path": "any/text/gram-base",
     }
+
+
+@pytest.mark.parametrize(
+    "part, content, message",
+    [
+        ("recipe.json", "{}", "recipe.json must hold a name; it holds nothing"),
+        ("recipe.json", "[]", "recipe.json must hold a JSON object; it holds a list"),
+        ("metrics.json", "{", "metrics.json is damaged"),
+    ],
+)
+def test_row_of_a_damaged_folder(capsys, tmp_path, part, content, message):
+    folder = shutil.copytree(PACKAGE / "default", tmp_path / "mine")
+    (folder / part).write_text(content, encoding="utf-8")
+    assert_fails(capsys, message, "row", folder)
 
 
 # What the client itself warns of when it sends a large file by plain HTTP.
@@ -143,28 +205,28 @@ def test_a_single_checkpoint_comes_to_the_root(hub, capsys):
 
 @sends_large_files
 def test_a_whole_zoo_is_published_by_one_command_and_comes_back(hub, capsys, package, tmp_path):
-    for row in ROWS.values():
+    for row in EMBEDDED:
         shutil.copytree(PACKAGE / row.embedded, tmp_path / "zoo" / row.path)
     file = package / "registry.json"
     rows = run_json(capsys, "push", tmp_path / "zoo", "--repo", "me/zoo", "--into", file)
     commit = hub.branches["me/zoo", "main"]
-    assert {row["name"] for row in rows} == set(ROWS)
-    assert {row.commit for row in read_registry().values()} == {commit}
+    assert {row["name"] for row in rows} == {row.name for row in EMBEDDED}
+    assert {read_registry()[row.name].commit for row in EMBEDDED} == {commit}
     assert {row.embedded for row in read_registry().values()} == {row.embedded for row in ROWS.values()}
     files = hub.commits["me/zoo", commit]
     card = files["README.md"].decode()
     assert card.startswith(
         "---\nlibrary_name: sktart\nlicense: bsd-3-clause\npipeline_tag: tabular-classification\n"
     )
-    for row in ROWS.values():
+    for row in EMBEDDED:
         assert f"| {row.name} | `{row.path}` |" in card
         assert hashlib.sha256(files[f"{row.path}/{PARTS[-1]}"]).hexdigest() == row.sha256
     # Now as rows of a registry whose checkpoints are not in the package, on another machine.
     remote = [row.to_dict() | {"embedded": None} for row in read_registry().values()]
     file.write_text(json.dumps(remote), encoding="utf-8")
     with Client(hub.endpoint, tmp_path / "home", package, SKTART_ZOO=f"me/zoo@{commit}") as client:
-        for name in ROWS:
-            assert "folder" in client.ask(name)
+        for row in EMBEDDED:
+            assert "folder" in client.ask(row.name)
     published = (
         tmp_path / "home" / "hub" / "models--me--zoo" / "snapshots" / commit / "any" / "any" / "gram-base"
     )
@@ -178,6 +240,16 @@ def test_push_refuses_what_is_not_what_it_was(hub, capsys, tmp_path):
     (folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     assert_fails(capsys, "answers otherwise", "push", folder, "--repo", "me/mine")
     assert_fails(capsys, "no checkpoint folder at", "push", tmp_path / "none", "--repo", "me/mine")
+    assert hub.requests == []
+
+
+def test_push_refuses_two_of_one_name(hub, capsys, tmp_path):
+    first, second = (shutil.copytree(PACKAGE / "default", tmp_path / "zoo" / name) for name in "ab")
+    assert_fails(
+        capsys,
+        f"{first} and {second} would both be any/any/gram-base in me/mine",
+        *("push", tmp_path / "zoo", "--repo", "me/mine"),
+    )
     assert hub.requests == []
 
 

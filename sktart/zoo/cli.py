@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sktart._runtime import resolve_device
 from sktart.exceptions import CheckpointError
 from sktart.zoo.hub import HubFolder
 from sktart.zoo.info import CheckpointInfo
@@ -95,7 +96,7 @@ def pull(
     """Download checkpoints and compare them with their hashes, so that they work without a network afterwards."""
     if bool(names) == everything:
         raise CheckpointError("pull needs names, or --all")
-    chosen = names or [row.name for row in list_checkpoints(dim, modality, family)]
+    chosen = names or _published(list_checkpoints(dim, modality, family))
     pulled = []
     for name in chosen:
         found = _pull(name)
@@ -111,20 +112,19 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check hashes and golden predictions, of all checkpoints on this machine if none is named."""
-    import torch
-
     from sktart.zoo.golden import check_golden
 
+    where = resolve_device(device)
     results: list[dict[str, Any]] = []
     for name in names or [row.name for row in list_checkpoints(cached=True)]:
         try:
             found = find_checkpoint(name)
             found.check()
             reasoner = found.load().reasoner
-            reasoner = reasoner.double() if device == "cpu" else reasoner.to(torch.device(device))
+            reasoner = reasoner.double() if where.type == "cpu" else reasoner.to(where)
             results.append({"name": found.name, "ok": True, "difference": check_golden(found, reasoner)})
-        except CheckpointError as error:
-            results.append({"name": name, "ok": False, "error": str(error)})
+        except (ValueError, OSError) as error:
+            results.append({"name": name, "ok": False, "error": " ".join(str(error).split())})
     if as_json:
         _print_json(results)
     else:
@@ -214,6 +214,15 @@ def prune(
         _print_table(
             (f"{'would free' if dry_run else 'freed'} {freed / 1e6:.1f} MB",), [(item,) for item in removed]
         )
+
+
+def _published(rows: Iterable[CheckpointInfo]) -> list[str]:
+    """Return the names of those that are somewhere, and say which are not."""
+    rows = list(rows)
+    nowhere = [row.name for row in rows if row.embedded is None and home_of(row) is None]
+    if nowhere:
+        typer.echo(f"not published yet, left out: {', '.join(nowhere)}", err=True)
+    return [row.name for row in rows if row.name not in nowhere]
 
 
 def _row(name: str) -> CheckpointInfo:

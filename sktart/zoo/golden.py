@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 import warnings
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from torch import Tensor
 
 from sktart.exceptions import CheckpointError
 from sktart.reasoners.base import Reasoner
+from sktart.zoo.integrity import json_object
 
 if TYPE_CHECKING:
     from sktart.zoo.resolve import FoundCheckpoint
@@ -54,9 +54,10 @@ def check_golden(found: FoundCheckpoint, reasoner: Reasoner) -> float | None:
     Raises
     ------
     CheckpointError
-        If it is too large.
+        If it is too large, or the file that holds the golden predictions is damaged.
     """
-    golden = json.loads(found.read("metrics.json")).get("golden")
+    path = found.folder / "metrics.json"
+    golden = json_object(path, found.read(path.name)).get("golden")
     if golden is None:
         warnings.warn(
             f"checkpoint {found.name!r} holds no golden predictions to check it against", stacklevel=3
@@ -64,7 +65,15 @@ def check_golden(found: FoundCheckpoint, reasoner: Reasoner) -> float | None:
         return None
     parameter = next(reasoner.parameters())
     answers = torch.tensor(_predict(reasoner), dtype=torch.float64)
-    difference = (answers - torch.tensor(golden, dtype=torch.float64)).abs().max().item()
+    try:
+        expected = torch.tensor(golden, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise CheckpointError(f"the golden predictions in {path} must be numbers ({error})") from error
+    if expected.shape != answers.shape:
+        raise CheckpointError(
+            f"the golden predictions in {path} must have shape {tuple(answers.shape)}; got {tuple(expected.shape)}"
+        )
+    difference = (answers - expected).abs().max().item()
     tolerance = TOLERANCES.get(parameter.dtype, 1e-2)
     if not difference <= tolerance:
         raise CheckpointError(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from pathlib import Path
+from typing import Any
 
-from sktart.exceptions import CheckpointIntegrityError
+from sktart.exceptions import CheckpointError, CheckpointIntegrityError
 
 
 def digest_like(content: bytes, expected: str) -> str:
@@ -36,9 +38,14 @@ def read_checked(path: Path, expected: str | None, *, cure: str) -> bytes:
     ------
     CheckpointIntegrityError
         With both hashes and the cure.
+    CheckpointError
+        If no hash is expected, and the file cannot be read.
     """
     if expected is None:
-        return path.read_bytes()
+        try:
+            return path.read_bytes()
+        except OSError as error:
+            raise CheckpointError(f"{path} cannot be read ({error.strerror}); {cure}") from error
     content = path.read_bytes() if path.is_file() else None
     found = "no such file" if content is None else digest_like(content, expected)
     if content is None or found != expected:
@@ -48,3 +55,20 @@ def read_checked(path: Path, expected: str | None, *, cure: str) -> bytes:
             f"{cure}"
         )
     return content
+
+
+def json_object(path: Path, content: bytes) -> dict[str, Any]:
+    """Return what the JSON file at `path` with this content holds.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no JSON, or no object.
+    """
+    try:
+        values = json.loads(content)
+    except ValueError as error:
+        raise CheckpointError(f"{path} is damaged ({error}); copy or fetch the folder again") from error
+    if not isinstance(values, dict):
+        raise CheckpointError(f"{path} must hold a JSON object; it holds a {type(values).__name__}")
+    return values

@@ -11,6 +11,7 @@ from sktart.exceptions import CheckpointError
 from sktart.zoo.card import spdx_licence
 from sktart.zoo.checkpoint import load_folder, write_atomically
 from sktart.zoo.info import PARTS, WEIGHTS, CheckpointInfo
+from sktart.zoo.integrity import json_object
 
 
 def row_of(
@@ -35,12 +36,16 @@ def row_of(
     Raises
     ------
     CheckpointError
-        If the folder is no complete checkpoint.
+        If the folder is no complete checkpoint, or its recipe has no name.
     """
     folder = Path(folder)
     reasoner = load_folder(folder).reasoner
     contents = {part: _read(folder / part) for part in PARTS}
-    recipe, metrics = (json.loads(contents[part]) for part in ("recipe.json", "metrics.json"))
+    recipe, metrics = (json_object(folder / part, contents[part]) for part in ("recipe.json", "metrics.json"))
+    if not isinstance(recipe.get("name"), str):
+        raise CheckpointError(
+            f"{folder / 'recipe.json'} must hold a name; it holds {', '.join(recipe) or 'nothing'}"
+        )
     dimension = str(reasoner.max_features or "any")
     parents = folder.absolute().parts[-3:-1]
     if modality is None:
