@@ -27,10 +27,34 @@ PLAIN = {
     *(f"pathlib._local.{name}" for name in ("PosixPath", "WindowsPath", "PurePosixPath", "PureWindowsPath")),
     *("numpy.ndarray", "numpy.dtype"),
     *(f"numpy._core.multiarray.{name}" for name in ("_reconstruct", "scalar")),
-    "numpy._core.numeric._frombuffer",
+    *("numpy._core.numeric._frombuffer", "numpy.ma.core._mareconstruct"),
+    *("numpy.ma.MaskedArray", "numpy.ma.core.MaskedArray"),
     *(f"numpy.random._pickle.{name}" for name in ("__randomstate_ctor", "__bit_generator_ctor")),
     "numpy.random._mt19937.MT19937",
     *(f"scipy.sparse._{kind}.{kind}_{shape}" for kind in ("csr", "csc") for shape in ("array", "matrix")),
+    # Parts of estimators that are no estimators themselves; they compute, and no more.
+    *(
+        f"sklearn.model_selection._split.{name}"
+        for name in (
+            *(
+                "KFold",
+                "StratifiedKFold",
+                "GroupKFold",
+                "StratifiedGroupKFold",
+                "RepeatedKFold",
+                "LeaveOneOut",
+            ),
+            *("RepeatedStratifiedKFold", "ShuffleSplit", "StratifiedShuffleSplit", "PredefinedSplit"),
+        )
+    ),
+    *(f"sklearn.calibration.{name}" for name in ("_CalibratedClassifier", "_SigmoidCalibration")),
+    "sklearn.utils._bunch.Bunch",
+    *(f"sklearn.metrics._scorer.{name}" for name in ("_PassthroughScorer", "_Scorer")),
+    *(f"sklearn.metrics._classification.{name}" for name in ("accuracy_score", "balanced_accuracy_score")),
+    *(f"sklearn.metrics._classification.{name}" for name in ("f1_score", "log_loss", "brier_score_loss")),
+    "sklearn.metrics._ranking.roc_auc_score",
+    *(f"sklearn.feature_selection._univariate_selection.{name}" for name in ("f_classif", "chi2")),
+    "sklearn.feature_selection._mutual_info.mutual_info_classif",
     "sktart._reasoner.TartReasoner",
     "sktart._transformer.TartTransformer",
     "sktart._projection.Projection",

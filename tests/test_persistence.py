@@ -16,8 +16,12 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import clone
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.feature_selection import SelectKBest, mutual_info_classif
 from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import all_estimators
@@ -334,6 +338,27 @@ def test_a_failed_save_leaves_the_former_file():
     with pytest.raises(SavedModelError, match="a part of the model cannot be pickled"):
         saved(make_pipeline(FunctionTransformer(lambda rows: rows), model))
     assert np.array_equal(load(path).predict_proba(queries), expected)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        GridSearchCV(TartReasoner(), {"temperature": [1.0]}, cv=2),
+        GridSearchCV(TartReasoner(), {"temperature": [1.0]}, cv=StratifiedKFold(2), scoring="neg_log_loss"),
+        GridSearchCV(
+            TartReasoner(), {"temperature": [1.0]}, cv=ShuffleSplit(2, random_state=0), scoring="f1_macro"
+        ),
+        CalibratedClassifierCV(TartReasoner(), cv=2),
+        VotingClassifier([("mine", TartReasoner()), ("other", LogisticRegression())], voting="soft"),
+        make_pipeline(SelectKBest(k=2), TartReasoner()),
+        make_pipeline(SelectKBest(mutual_info_classif, k=2), TartReasoner()),
+    ],
+    ids=["grid", "grid, folds", "grid, area", "calibrated", "vote", "select", "select by information"],
+)
+def test_what_the_documentation_says_a_file_may_hold(model):
+    X, y, queries = draw()
+    expected = model.fit(X, y).predict_proba(queries)
+    assert np.array_equal(stored(model).predict_proba(queries), expected)
 
 
 def double(rows):
