@@ -1,4 +1,4 @@
-"""A data set for the scripts of benchmarks/, which the test that imports this has made importable."""
+"""A data set for the scripts of benchmarks/, which conftest.py has made importable."""
 
 import numpy as np
 import readers

@@ -1,19 +1,14 @@
 """Data sets, draws and labels of the few-shot benchmark, on made files; no data set is needed."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
-import pandas as pd
-import pytest
-from joblib import Memory
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import contexts
 import log_mel
+import numpy as np
+import pandas as pd
+import pytest
 import readers
+from joblib import Memory
 from made_data import make_data
 
 # contexts

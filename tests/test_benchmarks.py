@@ -1,24 +1,19 @@
 """The parts of the few-shot benchmark, against hand computations and laws; no data set is needed."""
 
-import sys
 from dataclasses import replace
-from pathlib import Path
-
-import numpy as np
-import pandas as pd
-import pytest
-from sklearn.metrics import roc_auc_score
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import cells
 import contexts
 import fewshot
 import kept
 import methods
+import numpy as np
+import pandas as pd
 import prototypes
+import pytest
 import scores
 from made_data import make_data
+from sklearn.metrics import roc_auc_score
 
 BASELINES = [name for name, method in methods.METHODS.items() if method.is_default and name != methods.OURS]
 

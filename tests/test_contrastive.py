@@ -5,22 +5,18 @@ import os
 import random
 import sys
 import tempfile
-from pathlib import Path
-
-import numpy as np
-import pandas as pd
-import pytest
-import torch
-from sklearn.dummy import DummyClassifier
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import contexts
 import contrastive
 import fewshot
 import methods
+import numpy as np
+import pandas as pd
+import pytest
 import readers
+import torch
 from contrastive import ContrastiveFineTuning, draw_pairs
+from sklearn.dummy import DummyClassifier
 
 from sktart.exceptions import MissingExtraError
 

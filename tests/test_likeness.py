@@ -1,16 +1,11 @@
 """The comparison of a prior with real sets: its measures by hand, and the script as a whole."""
 
 import json
-import sys
-from pathlib import Path
 
+import likeness
 import numpy as np
 import pandas as pd
 import pytest
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-
-import likeness
 from made_data import make_data
 from test_recipe import VALUES
 

@@ -2,22 +2,17 @@
 
 import io
 import json
-import sys
 from argparse import Namespace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pytest
-import torch
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-
 import paper
 import paper_hub
 import paper_methods
 import paper_report
 import paper_tasks
+import pytest
+import torch
 from paper_results import Results
 from tiny_models import build_causal_lm
 

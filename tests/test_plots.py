@@ -1,13 +1,7 @@
 """The plots of the few-shot benchmark, and what reliability diagrams are drawn from."""
 
-import sys
-from pathlib import Path
-
-import numpy as np
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-
 import calibration
+import numpy as np
 import plots
 import scores
 from made_rows import random_table, row, table

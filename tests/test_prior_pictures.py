@@ -1,16 +1,11 @@
 """The picture of the prior: a panel for each task, and a small file."""
 
 import json
-import sys
-from pathlib import Path
 
 import numpy as np
+import prior_pictures
 import torch
 from test_recipe import VALUES
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-
-import prior_pictures
 
 LINEAR = {"family": "linear", "weight": 1.0, "n_classes": [2, 2], "options": {"n_features": [6, 6]}}
 PRIOR = [

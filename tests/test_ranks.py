@@ -1,21 +1,15 @@
 """The statistics of the few-shot benchmark, over seeds and over tasks, against hand computations."""
 
-import sys
-from pathlib import Path
-
 import numpy as np
+import pairing
 import pandas as pd
 import pytest
-from scipy.stats import ttest_rel
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
-
-import pairing
 import ranks
 import sections
 from acceptance import PLAIN
 from made_rows import random_table, row, table
 from methods import OURS, REFERENCE
+from scipy.stats import ttest_rel
 
 # pairing
 

@@ -1,19 +1,14 @@
 """The scripts of benchmarks/ that study one question each, on made data."""
 
-import sys
 from argparse import Namespace
-from pathlib import Path
-
-import numpy as np
-import pandas as pd
-import pytest
-from scipy.special import log_softmax
-
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import ceiling
+import numpy as np
 import options
+import pandas as pd
+import pytest
 from made_data import make_data
+from scipy.special import log_softmax
 
 
 def test_best_temperature_undoes_a_wrong_one():
