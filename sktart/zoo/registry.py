@@ -56,7 +56,7 @@ def list_checkpoints(
     --------
     >>> from sktart import list_checkpoints
     >>> [info.name for info in list_checkpoints()]
-    ['gram-base', 'tart-decoder-d16']
+    ['gram-base', 'tart-decoder-d16', 'gram-first']
     >>> [info.name for info in list_checkpoints(dim=384, cached=True)]
     ['gram-base']
     """
