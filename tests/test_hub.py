@@ -11,10 +11,10 @@ import torch
 from hub_client import ROOT, Client
 from hub_server import Hub, cut, silence, status
 from huggingface_hub import constants
+from tiny_gram import TINY_GRAM
 
 from sktart import TartReasoner
 from sktart.exceptions import CheckpointIntegrityError
-from sktart.reasoners.config import GramConfig
 from sktart.reasoners.gram import GramReasoner
 from sktart.zoo.checkpoint import save_checkpoint
 from sktart.zoo.golden import golden_predictions
@@ -32,7 +32,7 @@ def tiny_checkpoint(tmp_path_factory):
     folder = tmp_path_factory.mktemp("zoo") / "any" / "text" / "tiny"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        reasoner = GramReasoner(GramConfig(width=8, n_layers=1, n_heads=2, mlp_ratio=1, message_width=2))
+        reasoner = GramReasoner(TINY_GRAM)
     metrics = {"training": {"steps": 4, "seconds": 1, "cores": 1, "device": "cpu"}}
     recipe = {"name": "tiny", "seed": 0, "prior": [{"family": "mlp"}], "context_rows": [4, 9]}
     save_checkpoint(

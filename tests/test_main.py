@@ -7,25 +7,18 @@ from functools import partial
 
 import pytest
 import torch
+from tiny_gram import TINY_GRAM
 
 from sktart import __version__
 from sktart.__main__ import main
 from sktart.pretrain import evaluate as evaluation
-from sktart.reasoners.config import GramConfig
 from sktart.reasoners.gram import GramReasoner
 from sktart.zoo.checkpoint import load_folder, save_checkpoint
 
 RECIPE = {
     "name": "tiny",
     "seed": 0,
-    "network": {
-        "family": "gram",
-        "width": 8,
-        "n_layers": 1,
-        "n_heads": 2,
-        "mlp_ratio": 1,
-        "message_width": 2,
-    },
+    "network": TINY_GRAM.to_dict(),
     "prior": [{"family": "logistic", "weight": 1.0, "n_classes": [2, 2], "options": {"n_features": [1, 3]}}],
     "context_rows": [4, 8],
     "query_rows": 4,
@@ -53,7 +46,7 @@ def recipe(tmp_path):
 def folder(tmp_path):
     with torch.random.fork_rng():
         torch.manual_seed(0)
-        reasoner = GramReasoner(GramConfig(width=8, n_layers=1, n_heads=2, mlp_ratio=1, message_width=2))
+        reasoner = GramReasoner(TINY_GRAM)
     metrics = {"training": {"steps": 4, "seconds": 1, "cores": 1, "device": "cpu"}}
     save_checkpoint(tmp_path / "tiny", reasoner, recipe=RECIPE, metrics=metrics)
     return tmp_path / "tiny"

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_gram import TINY_GRAM
 from torch.nn import functional as F
 
 from sktart.exceptions import RecipeError
@@ -29,14 +30,7 @@ RECIPE = recipe_from_dict(
     {
         "name": "tiny",
         "seed": 7,
-        "network": {
-            "family": "gram",
-            "width": 8,
-            "n_layers": 1,
-            "n_heads": 2,
-            "mlp_ratio": 1,
-            "message_width": 2,
-        },
+        "network": TINY_GRAM.to_dict(),
         "prior": [
             {"family": "logistic", "weight": 1.0, "n_classes": [2, 2], "options": {"n_features": [1, 4]}},
             {"family": "clusters", "weight": 1.0, "n_classes": [2, 3], "options": {"n_features": [2, 6]}},

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from tiny_gram import TINY_GRAM
 
 from sktart.exceptions import CheckpointError, RecipeError
 from sktart.pretrain.recipe import COMPONENT_KEYS, Recipe, read_recipe, recipe_from_dict
@@ -19,14 +20,7 @@ COMPONENT = {"family": "linear", "weight": 1.0, "n_classes": [2, 3]}
 VALUES = {
     "name": "tiny",
     "seed": 3,
-    "network": {
-        "family": "gram",
-        "width": 8,
-        "n_layers": 1,
-        "n_heads": 2,
-        "mlp_ratio": 1,
-        "message_width": 2,
-    },
+    "network": TINY_GRAM.to_dict(),
     "prior": [COMPONENT],
     "context_rows": [4, 8],
     "query_rows": 4,
