@@ -145,8 +145,9 @@ class GramReasoner(Reasoner):
         predicted, variance = context.ridge.predict(x, gram, smoothers)
         unknown = x.new_zeros(x.shape[0], context.task_scalars.shape[1], x.shape[1])
         h = self._tokens(x, unknown, unknown, predicted, variance, context.task_scalars)
+        sizes = _sizes(context.task_scalars)
         for block, layer in zip(self.blocks, context.layers, strict=True):
-            h = block(h, gram, smoothers, context.weight, _sizes(context.task_scalars), layer)
+            h = block(h, gram, smoothers, context.weight, sizes, layer)
         return self.read_out(self.norm(h)).squeeze(-1).transpose(1, 2)
 
     def _tokens(
