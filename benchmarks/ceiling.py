@@ -52,20 +52,19 @@ def measure(data: DataSet, n_labels: int, seed: int, queries: int) -> dict[str, 
     with threadpool_limits(1), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # as `scores.fit_and_score` does
         tuned = tuned_logistic_regression(context_y).fit(context_x, context_y).predict_proba(query_x)
-        log_proba = [
-            np.log(
-                LogisticRegression(C=c, max_iter=500).fit(context_x, context_y).predict_proba(query_x) + FLOOR
-            )
+        probas = {
+            c: LogisticRegression(C=c, max_iter=500).fit(context_x, context_y).predict_proba(query_x)
             for c in CS
-        ]
+        }
     reference = log_loss(query_y, tuned)
+    tempered = {c: best_temperature(query_y, np.log(proba + FLOOR)) for c, proba in probas.items()}
+    best = max(accuracy(query_y, proba) for proba in probas.values())
     return {
         "labels": n_labels,
-        "best C": min(log_loss(query_y, np.exp(part)) for part in log_proba) / reference,
-        "best C and temperature": min(best_temperature(query_y, part) for part in log_proba) / reference,
-        "C = 1, best temperature": best_temperature(query_y, log_proba[4]) / reference,
-        "accuracy, best C": 100
-        * (max(accuracy(query_y, np.exp(part)) for part in log_proba) - accuracy(query_y, tuned)),
+        "best C": min(log_loss(query_y, proba) for proba in probas.values()) / reference,
+        "best C and temperature": min(tempered.values()) / reference,
+        "C = 1, best temperature": tempered[1.0] / reference,
+        "accuracy, best C": 100 * (best - accuracy(query_y, tuned)),
     }
 
 
