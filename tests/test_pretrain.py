@@ -23,7 +23,8 @@ from sktart.pretrain.loop import STATE_FILE, pretrain
 from sktart.pretrain.net import PretrainNet, schedule
 from sktart.pretrain.recipe import read_recipe, recipe_from_dict
 from sktart.priors import sample_tasks
-from sktart.zoo.checkpoint import load_folder
+from sktart.reasoners.gram import GramReasoner
+from sktart.zoo.checkpoint import load_folder, save_checkpoint
 from sktart.zoo.golden import golden_predictions
 
 RECIPE = recipe_from_dict(
@@ -329,10 +330,35 @@ def test_training_starts_from_the_weights_of_a_checkpoint(whole, tmp_path):
     )
 
 
-def test_start_of_another_shape_is_refused(whole):
-    wider = replace(RECIPE, network=replace(RECIPE.network, width=16), start=str(whole))
-    with pytest.raises(RecipeError, match=r"start must have the recipe's network .*width=16"):
-        PretrainNet(wider, ThreadPoolExecutor(1)).initialize()
+def test_blocks_that_a_start_lacks_do_nothing_at_first(whole):
+    deeper = replace(RECIPE, network=replace(RECIPE.network, n_layers=3), start=str(whole))
+    with ThreadPoolExecutor(1) as pool:
+        grown = PretrainNet(deeper, pool).initialize().module_
+    tasks = TaskStream(RECIPE)[0][0]
+    task = tasks.context_x, tasks.context_y, tasks.query_x, tasks.n_classes
+    assert len(grown.blocks) == 3
+    torch.testing.assert_close(grown.eval()(*task), load_folder(whole).reasoner(*task), rtol=0, atol=0)
+
+
+@pytest.mark.parametrize("shape", [{"width": 16}, {"width": 16, "n_layers": 3}], ids=str)
+def test_start_of_another_shape_is_refused(whole, shape):
+    wider = replace(RECIPE, network=replace(RECIPE.network, **shape), start=str(whole))
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(RecipeError, match=r"start must have the recipe's network .*width=16"),
+    ):
+        PretrainNet(wider, pool).initialize()
+
+
+def test_start_with_more_blocks_is_refused(tmp_path):
+    deep = GramReasoner(replace(TINY_GRAM, n_layers=2))
+    metrics = {"training": {"steps": 4, "seconds": 1, "cores": 1, "device": "cpu"}}
+    save_checkpoint(tmp_path / "deep", deep, recipe=RECIPE.to_dict(), metrics=metrics)
+    with (
+        ThreadPoolExecutor(1) as pool,
+        pytest.raises(RecipeError, match=r"fewer layers .*deep' is .*n_layers=2"),
+    ):
+        PretrainNet(replace(RECIPE, start=str(tmp_path / "deep")), pool).initialize()
 
 
 def test_state_of_another_recipe_is_refused(tmp_path):

@@ -59,7 +59,8 @@ class Recipe:
     precision : {"float32", "bfloat16"}
         Of matrix products; weights are float32.
     start : str
-        Checkpoint to begin with, as :func:`sktart.load_checkpoint` takes it; empty for random weights.
+        Checkpoint to begin with, as :func:`sktart.load_checkpoint` takes it; empty for random weights. A gram reasoner
+        may have fewer layers there: the other blocks begin as the identity.
     initialise : {"random", "nearest-mean"}
         Weights to begin with where there is no `start`; "nearest-mean" is for decoders, see
         :func:`sktart.reasoners._nearest_mean.start_from_nearest_mean`.
