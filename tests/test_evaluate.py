@@ -51,14 +51,14 @@ def short_chains(monkeypatch):
 
 
 def test_kl_by_hand():
-    found = evaluation._kl(double(0.5, 0.25, 0.5, 0.0, 1.0), double(0.5, 0.25, 0.25, 0.5, 0.5))
+    found = evaluation.kl(double(0.5, 0.25, 0.5, 0.0, 1.0), double(0.5, 0.25, 0.25, 0.5, 0.5))
     expected = double(0, 0, 0.5 * math.log(4 / 3), math.log(2), math.log(2))
     torch.testing.assert_close(found, expected, rtol=0, atol=3e-6)
 
 
 def test_kl_is_positive_and_finite_at_the_edges():
     grid = double(0.0, 1e-9, 0.2, 0.9, 1.0)
-    kl = evaluation._kl(grid[:, None], grid)
+    kl = evaluation.kl(grid[:, None], grid)
     assert torch.isfinite(kl).all()
     assert (kl >= -1e-15).all()
     assert (kl.diagonal().abs() < 1e-15).all()

@@ -104,7 +104,7 @@ def bayes_distance(
         "lr_": torch.stack([_logistic_regression(tasks, task, tuned=True) for task in range(n_tasks)]),
         "lr1_": torch.stack([_logistic_regression(tasks, task, tuned=False) for task in range(n_tasks)]),
     }
-    divergence = _kl(bayes.probability, answers[""]).mean(1)
+    divergence = kl(bayes.probability, answers[""]).mean(1)
     scores: dict[str, float] = {}
     for prefix, probability in answers.items():
         scores[prefix + "log_loss"] = -_log_likelihood(probability, tasks.query_y).mean().item()
@@ -131,7 +131,8 @@ def evaluate(
     return [{key: round(value, 5) for key, value in asdict(distance).items()} for distance in distances]
 
 
-def _kl(p: Tensor, q: Tensor) -> Tensor:
+def kl(p: Tensor, q: Tensor) -> Tensor:
+    """Return KL(p || q) of two classes from probabilities of the second, in nats."""
     p, q = p.clamp(CLIP, 1 - CLIP), q.clamp(CLIP, 1 - CLIP)
     return p * (p / q).log() + (1 - p) * ((1 - p) / (1 - q)).log()
 
