@@ -18,11 +18,14 @@ from torch.nn import functional as F
 
 from sktart.exceptions import RecipeError
 from sktart.pretrain import loop
+from sktart.pretrain._start import begin_with
 from sktart.pretrain.batches import Epoch, TaskStream
 from sktart.pretrain.loop import STATE_FILE, pretrain
 from sktart.pretrain.net import PretrainNet, schedule
 from sktart.pretrain.recipe import read_recipe, recipe_from_dict
 from sktart.priors import sample_tasks
+from sktart.reasoners.config import DecoderConfig
+from sktart.reasoners.decoder import DecoderReasoner
 from sktart.reasoners.gram import GramReasoner
 from sktart.zoo.checkpoint import load_folder, save_checkpoint
 from sktart.zoo.golden import golden_predictions
@@ -356,9 +359,26 @@ def test_start_with_more_blocks_is_refused(tmp_path):
     save_checkpoint(tmp_path / "deep", deep, recipe=RECIPE.to_dict(), metrics=metrics)
     with (
         ThreadPoolExecutor(1) as pool,
-        pytest.raises(RecipeError, match=r"fewer layers .*deep' is .*n_layers=2"),
+        pytest.raises(RecipeError, match=r"but for fewer layers .*deep' is .*n_layers=2"),
     ):
         PretrainNet(replace(RECIPE, start=str(tmp_path / "deep")), pool).initialize()
+
+
+@pytest.mark.parametrize("n_features", [2, 5])
+def test_decoder_reads_the_features_in_common_with_its_start_alike(tmp_path, n_features):
+    config = DecoderConfig(width=16, n_layers=1, n_heads=2, n_features=3, n_pairs=8)
+    start = DecoderReasoner(config).eval()
+    grown = DecoderReasoner(replace(config, n_features=n_features)).eval()
+    begin_with(grown, start, "start")
+    x, y = torch.randn(1, 6, 2, generator=torch.Generator().manual_seed(0)), torch.tensor([[0, 1, 1, 0]])
+    with torch.inference_mode():
+        # As many features for both, as sums of other lengths may differ in the last bit.
+        padded = [F.pad(x, (0, reasoner.config.n_features - 2)) for reasoner in (grown, start)]
+        answers = [
+            reasoner(rows[:, :4], y, rows[:, 4:], 2)
+            for reasoner, rows in zip((grown, start), padded, strict=True)
+        ]
+    torch.testing.assert_close(*answers)
 
 
 def test_state_of_another_recipe_is_refused(tmp_path):

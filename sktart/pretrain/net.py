@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from concurrent.futures import Executor
-from dataclasses import replace
 from typing import Any
 
 import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sktart.exceptions import RecipeError
+from sktart.pretrain._start import begin_with
 from sktart.pretrain.batches import Epoch
 from sktart.pretrain.recipe import Recipe
 from sktart.priors import Tasks
 from sktart.reasoners._nearest_mean import start_from_nearest_mean
-from sktart.reasoners.base import Reasoner
 from sktart.reasoners.families import build_reasoner
 from sktart.zoo import load_checkpoint
 
@@ -53,7 +51,7 @@ class PretrainNet(NeuralNet):
         Raises
         ------
         RecipeError
-            If the checkpoint to start from has another shape, but for the depth of a gram reasoner.
+            If the checkpoint to start from has another shape, see :func:`~sktart.pretrain._start.begin_with`.
         """
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
@@ -61,19 +59,8 @@ class PretrainNet(NeuralNet):
             if self.recipe.initialise == "nearest-mean":
                 start_from_nearest_mean(self.module_)
         if self.recipe.start:
-            self._take_over(load_checkpoint(self.recipe.start).reasoner)
+            begin_with(self.module_, load_checkpoint(self.recipe.start).reasoner, self.recipe.start)
         return self
-
-    def _take_over(self, start: Reasoner) -> None:
-        """Begin with the weights of `start`; blocks that it lacks are as they were built, and do nothing at first."""
-        wanted, got = self.recipe.network, start.config
-        grows = wanted.family == "gram" and got.n_layers < wanted.n_layers
-        if got != (replace(wanted, n_layers=got.n_layers) if grows else wanted):
-            raise RecipeError(
-                f"start must have the recipe's network {wanted}, or fewer layers of a gram reasoner; "
-                f"{self.recipe.start!r} is {got}"
-            )
-        self.module_.load_state_dict({**self.module_.state_dict(), **start.state_dict()})
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> PretrainNet:
         """Split the parameters as the recipe's optimizer has it; the two share their names with its rates."""

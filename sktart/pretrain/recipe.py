@@ -60,7 +60,8 @@ class Recipe:
         Of matrix products; weights are float32.
     start : str
         Checkpoint to begin with, as :func:`sktart.load_checkpoint` takes it; empty for random weights. A gram reasoner
-        may have fewer layers there: the other blocks begin as the identity.
+        may have fewer layers there: the other blocks begin as the identity. A decoder may have another number of
+        features: those in common are read alike at first.
     initialise : {"random", "nearest-mean"}
         Weights to begin with where there is no `start`; "nearest-mean" is for decoders, see
         :func:`sktart.reasoners._nearest_mean.start_from_nearest_mean`.

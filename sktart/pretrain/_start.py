@@ -1,0 +1,50 @@
+"""A training that begins with the weights of a checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from sktart.exceptions import RecipeError
+from sktart.reasoners.base import Reasoner
+from sktart.reasoners.config import ReasonerConfig
+
+# What may differ between a network and the one that it starts from, by family.
+FREE = {"gram": "n_layers", "decoder": "n_features"}
+
+
+def begin_with(module: Reasoner, start: Reasoner, name: str) -> None:
+    """Give a fresh network the weights of `start`, in place, as far as both have them.
+
+    A gram reasoner may have more layers than its start, as fresh blocks leave everything as it is. A decoder may have
+    another number of features, and reads those in common alike.
+
+    Parameters
+    ----------
+    module, start : Reasoner
+    name : str
+        Of the checkpoint with `start`, for the error.
+
+    Raises
+    ------
+    RecipeError
+        If the networks differ in anything else.
+    """
+    if not _fits(module.config, start.config):
+        raise RecipeError(
+            f"start must have the recipe's network {module.config}, but for fewer layers of a gram reasoner or the "
+            f"features of a decoder; {name!r} is {start.config}"
+        )
+    weights = module.state_dict()
+    with torch.no_grad():
+        for key, value in start.state_dict().items():
+            common = tuple(slice(min(sizes)) for sizes in zip(value.shape, weights[key].shape, strict=True))
+            weights[key][common] = value[common]
+
+
+def _fits(wanted: ReasonerConfig, got: ReasonerConfig) -> bool:
+    if got.family != wanted.family or (got.family == "gram" and got.n_layers > wanted.n_layers):
+        return False
+    free = FREE[wanted.family]
+    return replace(got, **{free: getattr(wanted, free)}) == wanted
