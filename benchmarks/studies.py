@@ -35,6 +35,7 @@ from sktart.pretrain.recipe import recipe_from_dict
 from sktart.priors import sample_tasks
 
 Recipe = dict[str, Any]
+MOST_ROWS = 256
 # A short training from random weights needs rates of its own, whatever the recipe starts from.
 BEGIN = {
     "start": "",
@@ -155,10 +156,19 @@ STUDIES: dict[str, dict[str, Callable[[Recipe], None]]] = {
 }
 
 
+def short(recipe: Recipe, steps: int) -> Recipe:
+    """Make a training of minutes: few steps from random weights, and contexts of at most `MOST_ROWS` rows."""
+    recipe = copy.deepcopy(recipe) | BEGIN | {"steps": steps}
+    for part in recipe["prior"]:
+        if "context_rows" in part:
+            part["context_rows"] = [min(rows, MOST_ROWS) for rows in part["context_rows"]]
+    return recipe
+
+
 def train(args: argparse.Namespace, name: str, change: Callable[[Recipe], None]) -> Path:
     """Train one variant, unless it is there, and return its folder."""
-    recipe: Recipe = copy.deepcopy(json.loads(args.recipe.read_text(encoding="utf-8")))
-    recipe |= BEGIN | {"steps": args.steps, "name": name.replace(" ", "-").replace(",", "")}
+    recipe = short(json.loads(args.recipe.read_text(encoding="utf-8")), args.steps)
+    recipe["name"] = name.replace(" ", "-").replace(",", "")
     change(recipe)
     out = args.out / recipe["name"]
     pretrain(recipe_from_dict(recipe), out)
