@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sktart._hub_names import is_repository, is_revision
 from sktart._version import __version__
 from sktart.exceptions import CheckpointError
 from sktart.zoo.info import PARTS
@@ -17,8 +18,6 @@ from sktart.zoo.unreachable import ELSEWHERE, explain
 
 TIMEOUT_S = 3.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-# The client makes a file of this name in its cache: it must not lead out of there.
-_REVISION = re.compile(r"(?!.*\.\.)(?![./])[A-Za-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 # org/repo[@revision][/path], as in URIs of the Hub, or org/repo[/path][@revision]
 _REFERENCE = re.compile(
     r"(?:hf://(?:models/)?)?(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<first>[^/@]+))?"
@@ -66,7 +65,7 @@ class HubFolder:
         if match is None or (match["first"] and match["last"]) or ".." in reference:
             return None
         revision = match["first"] or match["last"] or "main"
-        if _REVISION.fullmatch(revision) is None:
+        if not is_revision(revision) or not is_repository(match["repo"]):
             return None
         return cls(match["repo"], match["path"].strip("/"), revision)
 
