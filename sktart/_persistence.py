@@ -68,9 +68,9 @@ def save(model: Any, path: str | PathLike[str], *, weights: bool = False, contex
     parts = {ESTIMATOR: estimator}
     for number, fitted in enumerate(contexts):
         state = fitted.__getstate__() | {"weights": fitted.pack_weights() if weights else None}
-        for part in ("contexts", "weights"):
-            if state[part] is not None:
-                parts[f"{number}.{part}.safetensors"] = state[part]
+        for kind in ("contexts", "weights"):
+            if state[kind] is not None:
+                parts[f"{number}.{kind}.safetensors"] = state[kind]
         plain = state | {"contexts": None, "weights": None}
         parts[f"{number}.json"] = json.dumps(plain, default=np.ndarray.tolist).encode()
     digests = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
@@ -105,7 +105,7 @@ def load(path: str | PathLike[str], *, trusted: Collection[str] = (), device: st
     """
     if Path(path).is_dir():
         raise SavedModelError(
-            f"{path} is a folder; load takes a file that sktart.save wrote, and load_checkpoint takes checkpoint folders"
+            f"{path} is a folder; load takes a file that sktart.save wrote, load_checkpoint the folder of a checkpoint"
         )
     with Path(path).open("rb") as file:
         try:

@@ -180,7 +180,7 @@ def test_looking_at_an_estimator_reads_no_weights(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("weights were read")
 
-    monkeypatch.setattr(sktart._fitted, "load_checkpoint", refuse)
+    monkeypatch.setattr(sktart._fitted, "share_checkpoint", refuse)
     monkeypatch.setattr(NETWORKS, "get", refuse)
     for each in models:
         dir(each), repr(each), each._repr_html_(), each.get_params(), clone(each), copy.deepcopy(each)
@@ -196,7 +196,8 @@ def test_a_missing_checkpoint_is_named_with_all_that_helps(folder, tmp_path):
     again = pickle.loads(content)
     with pytest.raises(CheckpointError) as caught:
         again.predict(queries)
-    for part in (repr(str(folder)), sha256, "load_checkpoint(folder)", "weights=True"):
+    gone = f"there is no folder at {str(folder)!r}; copy the folder back to that place, load a folder"
+    for part in (gone, sha256, "load_checkpoint(folder)", "weights=True"):
         assert part in str(caught.value)
     # The cure that it names.
     load_checkpoint(moved)
@@ -605,7 +606,7 @@ def test_nothing_is_inflated_and_nothing_read_twice(monkeypatch):
 
 
 def test_a_folder_is_no_saved_model(folder):
-    with pytest.raises(SavedModelError, match="tiny is a folder; load takes a file .*load_checkpoint takes"):
+    with pytest.raises(SavedModelError, match=r"tiny is a folder; load takes a file .*load_checkpoint the"):
         load(folder)
 
 
