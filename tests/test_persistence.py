@@ -36,7 +36,7 @@ from sktart.encoders._locate import HubModel
 from sktart.encoders._options import ModelOptions
 from sktart.encoders._protocols import InContextEncoder
 from sktart.encoders._sentence import SentenceEncoder
-from sktart.exceptions import CheckpointError, CheckpointIntegrityError, SavedModelError
+from sktart.exceptions import CheckpointError, CheckpointIntegrityError, EncoderError, SavedModelError
 from sktart.reasoners.config import DecoderConfig
 from sktart.zoo._networks import NETWORKS
 from sktart.zoo.checkpoint import save_checkpoint
@@ -202,6 +202,43 @@ def test_a_missing_checkpoint_is_named_with_all_that_helps(folder, tmp_path):
     # The cure that it names.
     load_checkpoint(moved)
     assert np.array_equal(again.predict_proba(queries), expected)
+
+
+@pytest.mark.parametrize("travel", [pickled, stored])
+def test_a_folder_of_weights_that_is_gone_is_named_wherever_the_process_runs(
+    travel, folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(folder.parent)
+    model, queries, expected = fit("tiny")
+    folder.rename(folder.with_name("elsewhere"))
+    monkeypatch.chdir("/")
+    again = travel(model)
+    with pytest.raises(
+        CheckpointError,
+        match=f"fitted with checkpoint '{folder}'.*there is no folder at '{folder}'; copy the",
+    ):
+        again.predict(queries)
+    folder.mkdir()
+    with pytest.raises(
+        CheckpointError, match=f"{folder} is no complete checkpoint: model.*missing; fetch.*; copy the folder"
+    ):
+        again.predict(queries)
+    folder.rmdir()
+    folder.with_name("elsewhere").rename(folder)
+    assert np.array_equal(again.predict_proba(queries), expected)
+
+
+def test_a_folder_of_an_encoder_that_is_gone_is_named(model_folder, tmp_path):
+    encoder = shutil.copytree(model_folder, tmp_path / "encoder")
+    model = make_pipeline(TartTransformer(encoder, n_components=2), TartReasoner()).fit(TEXTS, [0, 1, 0, 1])
+    expected = model.predict_proba(TEXTS)
+    path = saved(model)
+    encoder.rename(tmp_path / "elsewhere")
+    again = load(path)
+    with pytest.raises(EncoderError, match=f"the encoder's folder '{encoder}' is not there: copy it to that"):
+        again.predict(TEXTS)
+    (tmp_path / "elsewhere").rename(encoder)
+    assert np.array_equal(again.predict_proba(TEXTS), expected)
 
 
 def test_other_weights_under_the_name_are_refused(folder):

@@ -139,11 +139,13 @@ def _check_answers(url: str, timeout: float) -> None:
     """
     from huggingface_hub import get_session
 
+    # Made before the clock runs: reading certificates takes seconds where many processes share a core.
+    session = get_session()
     errors: list[BaseException] = []
 
     def ask() -> None:
         try:
-            get_session().head(url, timeout=timeout, follow_redirects=False)
+            session.head(url, timeout=timeout, follow_redirects=False)
         except Exception as error:  # as in `fetch`, where it is explained
             errors.append(error)
 
