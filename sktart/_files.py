@@ -29,6 +29,8 @@ def at_home(path: str | PathLike[str]) -> Path:
     >>> at_home("~/zoo") == Path.home() / "zoo", at_home("~no such user/zoo").parts[0]
     (True, '~no such user')
     """
+    if isinstance(path, str) and not path.startswith("~"):
+        return Path(path)  # of "./~" pathlib makes "~"
     try:
         return Path(path).expanduser()
     except RuntimeError:

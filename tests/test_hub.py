@@ -16,13 +16,13 @@ from huggingface_hub import constants
 from tiny_gram import TINY_GRAM
 
 from sktart import TartReasoner
-from sktart.exceptions import CheckpointIntegrityError
+from sktart.exceptions import CheckpointError, CheckpointIntegrityError
 from sktart.reasoners.gram import GramReasoner
 from sktart.zoo.checkpoint import save_checkpoint
 from sktart.zoo.golden import golden_predictions
 from sktart.zoo.hub import HubFolder, _check_answers
 from sktart.zoo.info import PARTS
-from sktart.zoo.registry import DEFAULT, PACKAGE, read_registry
+from sktart.zoo.registry import DEFAULT, PACKAGE, find_checkpoint, read_registry
 from sktart.zoo.resolve import FoundCheckpoint
 from sktart.zoo.rows import row_of
 
@@ -253,6 +253,26 @@ def test_bad_file_that_cannot_be_removed(tmp_path, monkeypatch):
         CheckpointIntegrityError, match=r"could not be removed \(Permission denied\), so remove it and"
     ):
         found.read("config.json")
+
+
+def test_cache_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    """As one that another user filled."""
+
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied", "somewhere")
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", refuse)
+    with pytest.raises(
+        CheckpointError, match="'me/zoo' is no folder here, and it is not in the Hub cache, where"
+    ):
+        find_checkpoint("me/zoo", download=False)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    found = FoundCheckpoint("x", "x", tmp_path, (("config.json", 64 * "0"),), "cache")
+    for part in ("config.json", "model.safetensors"):
+        with pytest.raises(
+            CheckpointError, match=rf"{part} cannot be read \(Permission denied\); make it readable"
+        ):
+            found.read(part)
 
 
 def test_wrong_etag(hub, client):

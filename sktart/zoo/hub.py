@@ -85,9 +85,14 @@ class HubFolder:
         """Return the folder in the Hub cache if all files are there; no request is made."""
         from huggingface_hub import try_to_load_from_cache
 
-        places = [
-            try_to_load_from_cache(self.repo, self.file(part), revision=self.revision) for part in PARTS
-        ]
+        try:
+            places = [
+                try_to_load_from_cache(self.repo, self.file(part), revision=self.revision) for part in PARTS
+            ]
+        except (
+            OSError
+        ):  # a cache that we may not read does not have it; `fetch` says what is the matter with it
+            return None
         return Path(places[0]).parent if all(isinstance(place, str) for place in places) else None  # type: ignore[arg-type]
 
     def expected(self) -> str:
