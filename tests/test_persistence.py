@@ -642,6 +642,18 @@ def test_nothing_is_inflated_and_nothing_read_twice(monkeypatch):
         load(path)
 
 
+def test_no_room_is_made_for_what_a_file_does_not_hold():
+    path = saved(fit()[0])
+    for opcode in (pickle.BYTEARRAY8, pickle.BINBYTES8, pickle.BINUNICODE8, pickle.FRAME):
+        rewrite(
+            path, "estimator.pkl", lambda _, opcode=opcode: b"\x80\x05" + opcode + struct.pack("<Q", 2**40)
+        )
+        with pytest.raises(SavedModelError, match=r"it is damaged \((UnpicklingError|EOFError): "):
+            load(path)
+    held = bytearray(b"abc")
+    assert TrustedUnpickler(io.BytesIO(pickle.dumps(held, 5)), lambda number: None, ()).load() == held
+
+
 def test_a_folder_is_no_saved_model(folder):
     with pytest.raises(SavedModelError, match=r"tiny is a folder; load takes a file .*load_checkpoint the"):
         load(folder)
