@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from pathlib import Path
 from types import GenericAlias
 from typing import TYPE_CHECKING, Any, get_type_hints
 
@@ -13,9 +14,9 @@ from safetensors import SafetensorError
 from sktart._runtime import resolve_device, resolve_dtype
 from sktart._version import __version__
 from sktart.exceptions import CheckpointError, CheckpointIntegrityError, SavedModelError
-from sktart.zoo import load_checkpoint
 from sktart.zoo._networks import NETWORKS, NetworkKey, moved
 from sktart.zoo.identity import CheckpointIdentity
+from sktart.zoo.registry import share_checkpoint
 
 if TYPE_CHECKING:
     import torch
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 FORMAT = 1
 CURES = (
-    "Load a folder that holds these weights first, sktart.load_checkpoint(folder), or save the model together with its "
+    "load a folder that holds these weights first, sktart.load_checkpoint(folder), or save the model together with its "
     "weights where it still answers, sktart.save(model, path, weights=True)"
 )
 
@@ -167,17 +168,18 @@ class FittedContext:
         if here is not None:
             return here
         try:
-            found = load_checkpoint(self.identity.name, device=device, dtype=dtype)
+            found = share_checkpoint(self.identity.name, device=device, dtype=dtype)
         except CheckpointError as error:
+            back = "copy the folder back to that place, " if Path(self.identity.name).is_absolute() else ""
             raise CheckpointError(
                 f"this model was fitted with checkpoint {self.identity.name!r}, sha256 {self.identity.sha256}, and "
-                f"cannot answer without it: {error}. {CURES}"
+                f"cannot answer without it: {error}; {back}{CURES}"
             ) from error
         if (found.identity.sha256, found.reasoner.config.to_dict()) != (self.identity.sha256, self.config):
             raise CheckpointIntegrityError(
                 f"this model was fitted with checkpoint {self.identity.name!r} of sha256 {self.identity.sha256} and "
                 f"{self.config}; here it has sha256 {found.identity.sha256} and {found.reasoner.config.to_dict()}, and "
-                f"would answer differently. {CURES}"
+                f"would answer differently; {CURES}"
             )
         return found
 

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import pickle
 import zipfile
 from collections.abc import Collection
-from os import PathLike
+from os import SEEK_END, PathLike
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -64,17 +65,20 @@ def save(model: Any, path: str | PathLike[str], *, weights: bool = False, contex
             f"model must be a fitted TartReasoner, or hold one; got {type(model).__name__}: call fit first, or save "
             "other estimators with joblib"
         )
+    parts = {ESTIMATOR: estimator}
+    for number, fitted in enumerate(contexts):
+        state = fitted.__getstate__() | {"weights": fitted.pack_weights() if weights else None}
+        for kind in ("contexts", "weights"):
+            if state[kind] is not None:
+                parts[f"{number}.{kind}.safetensors"] = state[kind]
+        plain = state | {"contexts": None, "weights": None}
+        parts[f"{number}.json"] = json.dumps(plain, default=np.ndarray.tolist).encode()
+    digests = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
+    header = {"format": FILE_FORMAT, "sktart": __version__, "sha256": digests}
     content = io.BytesIO()
     with zipfile.ZipFile(content, "w") as archive:
-        archive.writestr(HEADER, json.dumps({"format": FILE_FORMAT, "sktart": __version__}))
-        archive.writestr(ESTIMATOR, estimator)
-        for number, fitted in enumerate(contexts):
-            state = fitted.__getstate__() | {"weights": fitted.pack_weights() if weights else None}
-            for part in ("contexts", "weights"):
-                if state[part] is not None:
-                    archive.writestr(f"{number}.{part}.safetensors", state[part])
-            plain = state | {"contexts": None, "weights": None}
-            archive.writestr(f"{number}.json", json.dumps(plain, default=np.ndarray.tolist))
+        for name, part in {HEADER: json.dumps(header).encode(), **parts}.items():
+            archive.writestr(name, part)
     write_atomically(Path(path), content.getvalue())
 
 
@@ -99,28 +103,54 @@ def load(path: str | PathLike[str], *, trusted: Collection[str] = (), device: st
     SavedModelError
         If the file is damaged, of another version, or needs what is not trusted; the message names it.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            parts = {name: archive.read(name) for name in archive.namelist()}
-        header = json.loads(parts[HEADER])
-        if header["format"] == FILE_FORMAT:
-            return _put_together(parts, trusted, device)
-    except (
-        zipfile.BadZipFile,
-        ImportError,
-        AttributeError,
-        LookupError,
-        EOFError,
-        pickle.UnpicklingError,
-    ) as error:
+    if Path(path).is_dir():
         raise SavedModelError(
-            f"{path} is no file that sktart.save wrote and that this version can read, or it is damaged "
-            f"({type(error).__name__}: {error}); save it again"
-        ) from error
-    raise SavedModelError(
-        f"{path} was saved by sktart {header.get('sktart')} in format {header['format']}; sktart {__version__} reads "
-        f"format {FILE_FORMAT}: load it with sktart {header.get('sktart')}, or fit again"
-    )
+            f"{path} is a folder; load takes a file that sktart.save wrote, load_checkpoint the folder of a checkpoint"
+        )
+    with Path(path).open("rb") as file:
+        try:
+            return _put_together(_read_parts(file), trusted, device)
+        except SavedModelError as error:
+            raise SavedModelError(f"{path} cannot be loaded: {error}") from error.__cause__
+        except Exception as error:  # what a damaged pickle raises is up to the classes that it names
+            raise SavedModelError(
+                f"{path} is no file that sktart.save wrote and that this version can read, or it is damaged "
+                f"({type(error).__name__}: {error}); save it again"
+            ) from error
+
+
+def _read_parts(file: IO[bytes]) -> dict[str, bytes]:
+    """Return the parts of a saved file by their names; together they are no longer than the file."""
+    with zipfile.ZipFile(file) as archive:
+        members = {member.filename: member for member in archive.infolist()}
+        _check_sizes(members.values(), file.seek(0, SEEK_END))
+        if HEADER not in members:
+            raise zipfile.BadZipFile(f"it holds no {HEADER}")
+        header = json.loads(archive.read(HEADER))
+        if header["format"] != FILE_FORMAT:
+            raise SavedModelError(
+                f"it was saved by sktart {header.get('sktart')} in format {header['format']}; sktart {__version__} "
+                f"reads format {FILE_FORMAT}: load it with sktart {header.get('sktart')}, or fit again"
+            )
+        digests = header["sha256"]
+        if members.keys() != digests.keys() | {HEADER}:
+            raise zipfile.BadZipFile(
+                f"it holds {', '.join(members)} instead of {', '.join([HEADER, *digests])}"
+            )
+        parts = {name: archive.read(name) for name in digests}
+    for name, part in parts.items():
+        if hashlib.sha256(part).hexdigest() != digests[name]:
+            raise zipfile.BadZipFile(f"{name} has another sha256 than when it was saved")
+    return parts
+
+
+def _check_sizes(members: Collection[zipfile.ZipInfo], available: int) -> None:
+    for member in members:
+        if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
+            raise zipfile.BadZipFile(f"{member.filename} is compressed, which no part of a saved model is")
+    # Several names may point to the same bytes.
+    if sum(member.file_size for member in members) > available:
+        raise zipfile.BadZipFile("its parts are longer than the file")
 
 
 def _take_apart(model: Any, *, context: bool) -> tuple[bytes, list[FittedContext]]:

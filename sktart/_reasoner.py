@@ -25,7 +25,7 @@ from sktart._validation import (
     validate_labelled,
     validate_queries,
 )
-from sktart.zoo import load_checkpoint
+from sktart.zoo.registry import share_checkpoint
 
 if TYPE_CHECKING:
     from sktart.zoo.checkpoint import Checkpoint
@@ -164,7 +164,7 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         X, y, weight, places = validate_labelled(self, X, y, sample_weight)
         classes, codes = np.unique(y, return_inverse=True)
         prior_shift = self._prior_shift(classes, y, weight)
-        loaded = load_checkpoint(self.checkpoint, device=device, dtype=dtype, n_features=X.shape[1])
+        loaded = share_checkpoint(self.checkpoint, device=device, dtype=dtype, n_features=X.shape[1])
         self._check_fits(loaded, X, weight, len(classes))
         drawn = draw_contexts(
             codes,

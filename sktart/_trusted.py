@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import re
+import struct
 from collections.abc import Callable, Collection
 from types import BuiltinFunctionType, FunctionType, ModuleType
 from typing import IO, Any, ClassVar
@@ -147,7 +148,16 @@ class TrustedUnpickler(pickle._Unpickler):
             )
         super().load_build()  # type: ignore[misc]
 
-    dispatch: ClassVar = {**pickle._Unpickler.dispatch, pickle.BUILD[0]: load_build}  # type: ignore[dict-item]
+    def load_bytearray8(self) -> None:
+        """Read a bytearray, as the opcode BYTEARRAY8 asks for; the original makes room for it before it reads."""
+        (size,) = struct.unpack("<Q", self.read(8))  # type: ignore[attr-defined]
+        self.append(bytearray(self.read(size)))  # type: ignore[attr-defined]
+
+    dispatch: ClassVar[dict[int, Any]] = {
+        **pickle._Unpickler.dispatch,
+        pickle.BUILD[0]: load_build,
+        pickle.BYTEARRAY8[0]: load_bytearray8,
+    }
 
 
 def refuse_remote_code(model: Any, trusted: Collection[str]) -> None:

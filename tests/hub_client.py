@@ -1,7 +1,8 @@
 """A process of its own that asks for checkpoints as a user's does: with the environment set before it starts.
 
-Run as a program it reads lines ``{"ask": name}``, ``{"swarm": name, "n": 16}`` or ``{"limit": bytes}``, and answers
-each by a line of JSON. The last asks for "tiny" while no file may grow beyond so many bytes, as on a full disk.
+Run as a program it reads lines ``{"ask": name}``, ``{"predict": name}``, ``{"swarm": name, "n": 16}`` or
+``{"limit": bytes}``, and answers each by a line of JSON. A swarm is of processes that predict at once. The last
+asks for "tiny" while no file may grow beyond so many bytes, as on a full disk.
 """
 
 import json
@@ -65,10 +66,13 @@ class Client:
     def receive(self):
         return json.loads(self.process.stdout.readline() or '{"crash": true}')
 
+    def receive_of(self, **command):
+        self.send(**command)
+        return self.receive()
+
     def ask(self, name):
         """Return {"folder", "seconds"}, or {"error", "seconds"} with the message of the CheckpointError."""
-        self.send(ask=name)
-        return self.receive()
+        return self.receive_of(ask=name)
 
 
 def answer(name):
@@ -85,6 +89,19 @@ def answer(name):
     return {**result, "seconds": time.perf_counter() - began, "torch": "torch" in sys.modules}
 
 
+def predict(name):
+    """Return what `answer` does, and the predictions of an estimator."""
+    from sktart import TartReasoner
+    from sktart.exceptions import CheckpointError
+
+    X, y = [[0.0, 1.0], [1.0, 0.0], [0.2, 0.9]], [0, 1, 0]
+    try:
+        proba = TartReasoner(name, device="cpu").fit(X, y).predict_proba(X).tolist()
+    except CheckpointError as error:
+        return {"error": str(error), "kind": type(error).__name__}
+    return {**answer(name), "proba": proba}
+
+
 def main():
     import huggingface_hub.file_download  # noqa: F401
 
@@ -94,9 +111,15 @@ def main():
     for line in sys.stdin:
         command = json.loads(line)
         if "swarm" in command:
-            # Forked, as importing the client sixteen times would take the time of a coffee.
+            # Forked, as importing all of this sixteen times would take the time of a coffee.
+            import skorch  # noqa: F401
+
+            import sktart._reasoner  # noqa: F401
+
             with multiprocessing.get_context("fork").Pool(command["n"]) as pool:
-                result = pool.map(answer, [command["swarm"]] * command["n"], chunksize=1)
+                result = pool.map(predict, [command["swarm"]] * command["n"], chunksize=1)
+        elif "predict" in command:
+            result = predict(command["predict"])
         elif "limit" in command:
             resource.setrlimit(resource.RLIMIT_FSIZE, (command["limit"], resource.RLIM_INFINITY))
             result = answer("tiny")

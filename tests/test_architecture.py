@@ -16,6 +16,7 @@ LEVELS = {
     "sktart.exceptions": 0,
     "sktart._version": 0,
     "sktart._files": 0,
+    "sktart._hub_names": 0,
     "sktart._rows": 0,
     "sktart._runtime": 1,
     "sktart._image_rows": 2,

@@ -89,7 +89,7 @@ def test_saving_and_loading_draw_no_random_number(tmp_path):
 
 def test_no_folder(tmp_path):
     with pytest.raises(
-        CheckpointError, match=r"no checkpoint folder at .*none; it must hold model\.safetensors"
+        CheckpointError, match=r"no checkpoint folder at .*none'; it must hold model\.safetensors"
     ):
         load_folder(tmp_path / "none")
 

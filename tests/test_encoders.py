@@ -81,7 +81,10 @@ def test_hub_id_of_a_short_name_is_the_short_name():
         ("zzz", "short names are all-MiniLM-L6-v2, "),
         ("", "has no modules.json and no config.json"),
         ("./missing/folder", "'./missing/folder' is neither a known short name nor a folder nor a Hub id"),
-        (Path("missing"), "'missing' has no modules.json and no config.json, so pass a folder written by"),
+        (
+            Path("missing"),
+            "the encoder's folder '.*missing' is not there: copy it to that place, or fit with",
+        ),
         (TfidfVectorizer, "must be an instance; got the class TfidfVectorizer, so call it first"),
         (3, "must be None, a name, .* or a callable; got int 3"),
     ],

@@ -4,8 +4,10 @@ import hashlib
 import json
 import re
 import shutil
+import time
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 import torch
 from hub_client import ROOT, Client
@@ -14,12 +16,13 @@ from huggingface_hub import constants
 from tiny_gram import TINY_GRAM
 
 from sktart import TartReasoner
-from sktart.exceptions import CheckpointIntegrityError
+from sktart.exceptions import CheckpointError, CheckpointIntegrityError
 from sktart.reasoners.gram import GramReasoner
 from sktart.zoo.checkpoint import save_checkpoint
 from sktart.zoo.golden import golden_predictions
-from sktart.zoo.hub import HubFolder
+from sktart.zoo.hub import HubFolder, _check_answers
 from sktart.zoo.info import PARTS
+from sktart.zoo.registry import DEFAULT, PACKAGE, find_checkpoint, read_registry
 from sktart.zoo.resolve import FoundCheckpoint
 from sktart.zoo.rows import row_of
 
@@ -61,11 +64,14 @@ def commit(server, tiny_checkpoint):
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory, tiny_checkpoint, commit):
-    """Return the folder of a registry whose checkpoint "tiny" is on the Hub, and "secret" is not published."""
+    """Return the folder of a registry whose checkpoint "tiny" is on the Hub, "secret" nowhere; the default is in it."""
     row = row_of(tiny_checkpoint, modality="text", commit=commit).to_dict()
     secret = row | {"name": "secret", "path": "any/text/secret", "commit": None}
+    default = read_registry()[DEFAULT]
     folder = tmp_path_factory.mktemp("package")
-    (folder / "registry.json").write_text(json.dumps([row, secret]), encoding="utf-8")
+    shutil.copytree(PACKAGE / default.embedded, folder / default.embedded)
+    rows = [row, secret, default.to_dict()]
+    (folder / "registry.json").write_text(json.dumps(rows), encoding="utf-8")
     return folder
 
 
@@ -249,6 +255,26 @@ def test_bad_file_that_cannot_be_removed(tmp_path, monkeypatch):
         found.read("config.json")
 
 
+def test_cache_that_may_not_be_read_is_named(tmp_path, monkeypatch):
+    """As one that another user filled."""
+
+    def refuse(*arguments, **options):
+        raise PermissionError(13, "Permission denied", "somewhere")
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", refuse)
+    with pytest.raises(
+        CheckpointError, match="'me/zoo' is no folder here, and it is not in the Hub cache, where"
+    ):
+        find_checkpoint("me/zoo", download=False)
+    monkeypatch.setattr(Path, "read_bytes", refuse)
+    found = FoundCheckpoint("x", "x", tmp_path, (("config.json", 64 * "0"),), "cache")
+    for part in ("config.json", "model.safetensors"):
+        with pytest.raises(
+            CheckpointError, match=rf"{part} cannot be read \(Permission denied\); make it readable"
+        ):
+            found.read(part)
+
+
 def test_wrong_etag(hub, client):
     """It only names the file in the cache: the hash of the registry counts, where there is one."""
     hub.etag = 64 * "0"
@@ -356,6 +382,8 @@ def test_cache_that_cannot_be_written(hub, tmp_path, package):
     (tmp_path / "file").touch()
     with Client(hub.endpoint, tmp_path, package, HF_HUB_CACHE=str(tmp_path / "file" / "hub")) as client:
         assert_explains(client.ask("tiny"), "the Hub cache cannot be written .*set HF_HUB_CACHE")
+        (tmp_path / "file").unlink()
+        assert "folder" in client.ask("tiny")
 
 
 def test_full_disk(hub, tmp_path, package, tiny_checkpoint):
@@ -392,8 +420,61 @@ def halt(handler):
     return silence(2)(handler, "large")
 
 
-def test_sixteen_processes_at_once_download_one_copy(hub, client):
-    client.send(swarm="tiny", n=16)
-    answers = client.receive()
+def test_sixteen_processes_at_once_download_one_copy_and_predict_the_same(hub, tmp_path, package):
+    with Client(hub.endpoint, tmp_path, package) as fresh:
+        fresh.send(swarm="tiny", n=16)
+        answers = fresh.receive()
+    assert len(answers) == 16
+    assert [answer for answer in answers if "error" in answer] == []
     assert len({answer["folder"] for answer in answers}) == 1
+    assert len({json.dumps(answer["proba"]) for answer in answers}) == 1
     assert len(hub.downloads()) == len(PARTS)
+
+
+def test_the_default_and_what_was_pulled_answer_while_the_hub_is_out_of_reach(hub, tmp_path, package, client):
+    """From the start of the process, and without HF_HUB_OFFLINE, which would say so."""
+    expected = client.ask("tiny")["folder"]
+    hub.requests.clear()
+    environment = {"HF_HUB_CACHE": str(client.cache), "HTTP_PROXY": "http://127.0.0.1:9"}
+    with Client("http://127.0.0.1:9", tmp_path, package, **environment) as lost:
+        default, pulled = (lost.receive_of(predict=name) for name in ("auto", "tiny"))
+    assert "proba" in default
+    assert "proba" in pulled
+    assert pulled["folder"] == expected
+    assert hub.requests == []
+
+
+def test_the_clock_of_the_first_request_does_not_run_while_certificates_are_read(monkeypatch):
+    """Sixteen processes on one core need longer for these than a Hub may for its answer."""
+
+    class Session:
+        def head(self, url, **options):
+            time.sleep(0 if url == "quick" else 1)
+
+    def slow():
+        time.sleep(0.3)
+        return Session()
+
+    monkeypatch.setattr(huggingface_hub, "get_session", slow)
+    _check_answers("quick", 0.2)
+    with pytest.raises(TimeoutError, match=r"no answer within 0\.2 s"):
+        _check_answers("slow", 0.2)
+
+
+@pytest.mark.parametrize("endpoint", ["http://no-such-host.invalid", "no address", "ftp://127.0.0.1"])
+def test_endpoint_that_is_none(hub, tmp_path, package, client, endpoint):
+    with Client(endpoint, tmp_path, package, HF_HUB_CACHE=str(client.cache)) as lost:
+        failed = lost.ask("tiny")
+        assert failed["seconds"] < QUICK_S
+        assert_explains(failed, "could not be reached .*: check the network and HF_ENDPOINT")
+        client.ask("tiny")
+        assert "folder" in lost.ask("tiny")
+
+
+def test_content_that_somebody_removed_from_the_cache_is_fetched_again(hub, client, tiny_checkpoint):
+    path = client.cache.parent / client.ask("tiny")["folder"] / PARTS[-1]
+    path.resolve().unlink()
+    hub.requests.clear()
+    assert "folder" in client.ask("tiny")
+    assert path.read_bytes() == weights(tiny_checkpoint)
+    assert len(hub.downloads()) == 1

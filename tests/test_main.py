@@ -160,7 +160,7 @@ def test_errors_of_evaluate_end_in_one_line(folder, tmp_path, capsys):
 
 
 def test_save_needs_a_folder_and_says_so_before_it_computes(capsys):
-    assert_fails(capsys, ["evaluate", "gram-base", "--save"], "no checkpoint folder at gram-base")
+    assert_fails(capsys, ["evaluate", "gram-base", "--save"], "no checkpoint folder at 'gram-base'")
 
 
 @pytest.mark.parametrize("arguments", [[], ["train"], ["pretrain", "recipe.json"], ["evaluate"]], ids=str)

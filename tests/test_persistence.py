@@ -1,11 +1,13 @@
 """Fitted models in pickles and files: the same bits afterwards, and exactly what is missing where something is."""
 
 import copy
+import hashlib
 import io
 import json
 import os
 import pickle
 import shutil
+import struct
 import subprocess
 import sys
 import zipfile
@@ -34,7 +36,7 @@ from sktart.encoders._locate import HubModel
 from sktart.encoders._options import ModelOptions
 from sktart.encoders._protocols import InContextEncoder
 from sktart.encoders._sentence import SentenceEncoder
-from sktart.exceptions import CheckpointError, CheckpointIntegrityError, SavedModelError
+from sktart.exceptions import CheckpointError, CheckpointIntegrityError, EncoderError, SavedModelError
 from sktart.reasoners.config import DecoderConfig
 from sktart.zoo._networks import NETWORKS
 from sktart.zoo.checkpoint import save_checkpoint
@@ -178,7 +180,7 @@ def test_looking_at_an_estimator_reads_no_weights(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("weights were read")
 
-    monkeypatch.setattr(sktart._fitted, "load_checkpoint", refuse)
+    monkeypatch.setattr(sktart._fitted, "share_checkpoint", refuse)
     monkeypatch.setattr(NETWORKS, "get", refuse)
     for each in models:
         dir(each), repr(each), each._repr_html_(), each.get_params(), clone(each), copy.deepcopy(each)
@@ -194,11 +196,49 @@ def test_a_missing_checkpoint_is_named_with_all_that_helps(folder, tmp_path):
     again = pickle.loads(content)
     with pytest.raises(CheckpointError) as caught:
         again.predict(queries)
-    for part in (repr(str(folder)), sha256, "load_checkpoint(folder)", "weights=True"):
+    gone = f"there is no folder at {str(folder)!r}; copy the folder back to that place, load a folder"
+    for part in (gone, sha256, "load_checkpoint(folder)", "weights=True"):
         assert part in str(caught.value)
     # The cure that it names.
     load_checkpoint(moved)
     assert np.array_equal(again.predict_proba(queries), expected)
+
+
+@pytest.mark.parametrize("travel", [pickled, stored])
+def test_a_folder_of_weights_that_is_gone_is_named_wherever_the_process_runs(
+    travel, folder, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(folder.parent)
+    model, queries, expected = fit("tiny")
+    folder.rename(folder.with_name("elsewhere"))
+    monkeypatch.chdir("/")
+    again = travel(model)
+    with pytest.raises(
+        CheckpointError,
+        match=f"fitted with checkpoint '{folder}'.*there is no folder at '{folder}'; copy the",
+    ):
+        again.predict(queries)
+    folder.mkdir()
+    with pytest.raises(
+        CheckpointError, match=f"{folder} is no complete checkpoint: model.*missing; fetch.*; copy the folder"
+    ):
+        again.predict(queries)
+    folder.rmdir()
+    folder.with_name("elsewhere").rename(folder)
+    assert np.array_equal(again.predict_proba(queries), expected)
+
+
+def test_a_folder_of_an_encoder_that_is_gone_is_named(model_folder, tmp_path):
+    encoder = shutil.copytree(model_folder, tmp_path / "encoder")
+    model = make_pipeline(TartTransformer(encoder, n_components=2), TartReasoner()).fit(TEXTS, [0, 1, 0, 1])
+    expected = model.predict_proba(TEXTS)
+    path = saved(model)
+    encoder.rename(tmp_path / "elsewhere")
+    again = load(path)
+    with pytest.raises(EncoderError, match=f"the encoder's folder '{encoder}' is not there: copy it to that"):
+        again.predict(TEXTS)
+    (tmp_path / "elsewhere").rename(encoder)
+    assert np.array_equal(again.predict_proba(TEXTS), expected)
 
 
 def test_other_weights_under_the_name_are_refused(folder):
@@ -257,13 +297,26 @@ def other_weights(folder):
     return (write_decoder(folder.with_name("other"), 1) / "model.safetensors").read_bytes()
 
 
-def rewrite(path, part, change):
+def read_parts(path):
     with zipfile.ZipFile(path) as archive:
-        parts = {name: archive.read(name) for name in archive.namelist()}
-    parts[part] = change(parts[part])
-    with zipfile.ZipFile(path, "w") as archive:
+        return {name: archive.read(name) for name in archive.namelist()}
+
+
+def write_parts(path, parts, **options):
+    with zipfile.ZipFile(path, "w", **options) as archive:
         for name, content in parts.items():
             archive.writestr(name, content)
+
+
+def rewrite(path, part, change):
+    """Change one part as somebody would who means it: the header has its hash."""
+    parts = read_parts(path)
+    parts[part] = change(parts[part])
+    header = json.loads(parts["sktart.json"])
+    if part != "sktart.json":
+        header["sha256"][part] = hashlib.sha256(parts[part]).hexdigest()
+        parts["sktart.json"] = json.dumps(header).encode()
+    write_parts(path, parts)
 
 
 def test_a_pipeline_from_texts_to_labels():
@@ -495,23 +548,123 @@ def test_names_that_are_trusted_are_there():
             assert isinstance(unpickler.find_class(*name.rsplit(".", 1)), type)
 
 
+DAMAGED = r"model\.sktart is no file that sktart\.save wrote .* or it is damaged \(.*; save it again"
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda content: b"",
         lambda content: content[: len(content) // 2],
+        lambda content: content[100:],
         lambda content: content[:1000] + bytes([content[1000] ^ 1]) + content[1001:],
         lambda content: content.replace(b"estimator.pkl", b"estimator.txt"),
+        lambda content: pickle.dumps("something else"),
     ],
-    ids=["empty", "truncated", "flipped", "part missing"],
+    ids=["empty", "truncated", "beheaded", "flipped", "part missing", "pickle"],
 )
 def test_damage_is_said_to_be(damage):
     path = saved(fit()[0])
     path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(SavedModelError, match=r"is no file that sktart.save wrote .* or it is damaged"):
+    with pytest.raises(SavedModelError, match=f"(?s){DAMAGED}"):
         load(path)
     with pytest.raises(FileNotFoundError):
         load(path.with_name("nothing"))
+
+
+def test_damage_anywhere_is_said_to_be_or_does_not_matter():
+    model, queries, expected = fit("auto", 2)
+    path = saved(model)
+    content = path.read_bytes()
+    directory = content.index(b"PK\x01\x02")
+    rng = np.random.default_rng(0)
+    places = [*range(0, 60, 3), *range(directory, len(content), 3), *rng.integers(len(content), size=30)]
+    mended = 0
+    for place in places:
+        change = bytes([content[place] ^ 1 << int(rng.integers(8))])
+        for damaged in (content[:place], content[:place] + change + content[place + 1 :]):
+            path.write_bytes(damaged)
+            try:
+                again = load(path)
+            except SavedModelError as error:
+                assert str(path) in str(error)  # noqa: PT017
+            else:
+                mended += 1  # a time stamp, say
+                if mended < 9:
+                    assert np.array_equal(again.predict_proba(queries), expected)
+    assert 0 < mended < len(places) / 2
+
+
+@pytest.mark.parametrize(
+    "change, message",
+    [
+        (lambda parts: {"readme.txt": b"hello"}, "it holds no sktart.json"),
+        (lambda parts: {**parts, "more": b""}, "it holds .*more instead of sktart.json, estimator.pkl"),
+        (lambda parts: {**parts, "0.json": parts["sktart.json"]}, "0.json has another sha256 than when"),
+        (lambda parts: {**parts, "sktart.json": b"[" * 100_000}, "RecursionError"),
+        (lambda parts: {**parts, "sktart.json": b"{}"}, "KeyError: 'format'"),
+        (lambda parts: {**parts, "sktart.json": b"null"}, "TypeError"),
+    ],
+    ids=["other zip", "more", "swapped", "deep", "no format", "no object"],
+)
+def test_an_archive_that_save_did_not_write_is_refused(change, message):
+    path = saved(fit()[0])
+    write_parts(path, change(read_parts(path)))
+    with pytest.raises(SavedModelError, match=rf"(?s)model\.sktart is no file .*{message}"):
+        load(path)
+
+
+def test_a_part_of_another_model_is_refused(folder):
+    one, other = (read_parts(saved(fit(checkpoint)[0])) for checkpoint in ("auto", folder))
+    for name in other:
+        write_parts(path := folder / "model.sktart", one | {name: other[name]})
+        with pytest.raises(SavedModelError, match=r"has another sha256 than when it was saved"):
+            load(path)
+
+
+def test_nothing_is_inflated_and_nothing_read_twice(monkeypatch):
+    path = saved(fit()[0])
+    parts = read_parts(path)
+    monkeypatch.setattr(zipfile.ZipFile, "read", lambda *arguments: pytest.fail("a part was read"))
+    write_parts(path, parts | {"bomb": bytes(10**6)}, compression=zipfile.ZIP_DEFLATED)
+    with pytest.raises(SavedModelError, match="is compressed, which no part of a saved model is"):
+        load(path)
+    # A directory of many names for the same bytes.
+    write_parts(path, {"a": bytes(1000)})
+    content = path.read_bytes()
+    start = content.index(b"PK\x01\x02")
+    end = content.index(b"PK\x05\x06")
+    names = [bytes([letter]) for letter in range(97, 117)]
+    entries = b"".join(content[start : end - 1] + name for name in names)
+    tail = struct.pack("<4s4H2LH", b"PK\x05\x06", 0, 0, 20, 20, len(entries), start, 0)
+    path.write_bytes(content[:start] + entries + tail)
+    with pytest.raises(SavedModelError, match="its parts are longer than the file"):
+        load(path)
+
+
+def test_no_room_is_made_for_what_a_file_does_not_hold():
+    path = saved(fit()[0])
+    for opcode in (pickle.BYTEARRAY8, pickle.BINBYTES8, pickle.BINUNICODE8, pickle.FRAME):
+        rewrite(
+            path, "estimator.pkl", lambda _, opcode=opcode: b"\x80\x05" + opcode + struct.pack("<Q", 2**40)
+        )
+        with pytest.raises(SavedModelError, match=r"it is damaged \((UnpicklingError|EOFError): "):
+            load(path)
+    held = bytearray(b"abc")
+    assert TrustedUnpickler(io.BytesIO(pickle.dumps(held, 5)), lambda number: None, ()).load() == held
+
+
+def test_a_folder_is_no_saved_model(folder):
+    with pytest.raises(SavedModelError, match=r"tiny is a folder; load takes a file .*load_checkpoint the"):
+        load(folder)
+
+
+def test_a_class_that_refuses_its_state_is_named_with_the_file():
+    path = saved(fit()[0])
+    evil = b"\x80\x04" + named("sklearn.preprocessing._data", "StandardScaler") + b")\x81]b."
+    rewrite(path, "estimator.pkl", lambda _: evil)
+    with pytest.raises(SavedModelError, match=rf"(?s){DAMAGED}"):
+        load(path)
 
 
 def test_a_file_of_another_format_names_the_version():

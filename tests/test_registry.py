@@ -17,7 +17,7 @@ from sktart.zoo import golden, registry
 from sktart.zoo._networks import NETWORKS
 from sktart.zoo.golden import golden_predictions, golden_task
 from sktart.zoo.info import PARTS, CheckpointInfo
-from sktart.zoo.registry import DEFAULT, PACKAGE, read_registry
+from sktart.zoo.registry import DEFAULT, PACKAGE, read_registry, share_checkpoint
 from sktart.zoo.resolve import choose
 from sktart.zoo.rows import complete_folders, row_of, write_rows
 
@@ -81,7 +81,7 @@ def test_embedded_files_are_those_of_the_zoo(info):
 
 
 def test_auto_is_the_default_and_loading_again_gives_the_same_object():
-    assert load_checkpoint() is load_checkpoint("auto") is load_checkpoint(DEFAULT)
+    assert share_checkpoint() is share_checkpoint("auto") is share_checkpoint(DEFAULT)
     assert load_checkpoint().name == DEFAULT
 
 
@@ -98,14 +98,14 @@ def test_dtype_and_device_are_those_asked_for():
     double = load_checkpoint(dtype=torch.float64)
     assert {parameter.dtype for parameter in double.reasoner.parameters()} == {torch.float64}
     assert {parameter.dtype for parameter in load_checkpoint().reasoner.parameters()} == {torch.float32}
-    assert double is load_checkpoint(dtype=torch.float64, device=torch.device("cpu"))
+    assert load_checkpoint(dtype=torch.float64, device=torch.device("cpu")).identity == double.identity
 
 
 @pytest.mark.parametrize("as_type", [str, Path])
 def test_folder_is_loaded_by_its_path(folder, as_type):
     loaded = load_checkpoint(as_type(folder))
     assert loaded.name == str(folder)
-    assert loaded.reasoner is load_checkpoint(as_type(folder)).reasoner
+    assert share_checkpoint(as_type(folder)).reasoner is share_checkpoint(as_type(folder)).reasoner
     expected = load_checkpoint().reasoner.state_dict()
     assert all(torch.equal(value, expected[key]) for key, value in loaded.reasoner.state_dict().items())
 
@@ -132,7 +132,7 @@ def test_a_new_config_in_a_folder_is_seen(folder):
 def test_name_of_the_registry_wins_over_a_folder_and_a_path_does_not(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / DEFAULT).mkdir()
-    assert load_checkpoint(DEFAULT) is load_checkpoint()
+    assert share_checkpoint(DEFAULT) is share_checkpoint()
     with pytest.raises(CheckpointError, match=r"model\.safetensors, config\.json missing"):
         load_checkpoint(f"./{DEFAULT}")
     with pytest.raises(CheckpointError, match=r"model\.safetensors, config\.json missing"):
@@ -146,7 +146,11 @@ def test_name_of_the_registry_wins_over_a_folder_and_a_path_does_not(tmp_path, m
         ("atuo", "did you mean 'auto'"),
         ("Gram-Base", "did you mean 'gram-base'"),
         ("zzz", "known are 'auto', 'gram-base', 'tart-decoder-d16'"),
-        ("/no/such/folder", "known are 'auto'"),
+        ("/no/such/folder", "there is no folder at '/no/such/folder'"),
+        (
+            "org/repo@a..b",
+            "a folder of a repository of models is 'org/repo/path@revision' .* a branch, tag or",
+        ),
     ],
 )
 def test_unknown_name_offers_the_nearest(name, hint):
@@ -363,6 +367,7 @@ def suspicious_cpu(monkeypatch):
 def test_devices_on_which_no_release_was_tested_are_checked(folder):
     assert load_checkpoint(folder).reasoner is not None
     metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))
+    NETWORKS.clear()
     metrics["golden"][2][1] += 0.002
     (folder / "metrics.json").write_text(json.dumps(metrics), encoding="utf-8")
     with pytest.raises(

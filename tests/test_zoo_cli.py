@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import huggingface_hub
 import pytest
 from hub_client import Client, environment_of
 from hub_server import Hub, status
@@ -127,8 +128,8 @@ def test_verify_goes_on_after_each_fault_and_names_the_file(capsys, tmp_path):
             None: "metrics.json cannot be read (No such file or directory); copy the folder again",
             "[]": "metrics.json must hold a JSON object; it holds a list",
             "{": "metrics.json is damaged (Expecting property name",
-            '{"golden": "x"}': "metrics.json must be numbers",
-            '{"golden": [1]}': "metrics.json must have shape (6, 3); got (1,)",
+            '{"golden": "x"}': "must be numbers",
+            '{"golden": [1]}': "must have shape (6, 3); got (1,)",
         },
         "config.json": {"3": "config.json in"},
         "model.safetensors": {None: "model.safetensors cannot be read"},
@@ -342,3 +343,78 @@ def test_the_hook_of_exceptions_is_left_alone(capsys):
     before = sys.excepthook
     run_text(capsys, "list")
     assert sys.excepthook is before
+
+
+@pytest.fixture
+def no_work(monkeypatch):
+    """Let nothing be read, hashed or sent."""
+    for name in ("read_bytes", "rglob"):
+        monkeypatch.setattr(Path, name, lambda *arguments: pytest.fail("work was done"))
+    monkeypatch.setattr(huggingface_hub, "HfApi", lambda **options: pytest.fail("the Hub was asked"))
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (None, "registry.json cannot be read (No such file or directory); a new one holds []"),
+        ("", "registry.json is damaged (Expecting value"),
+        ("{}", "registry.json must hold a list of rows with names"),
+        ('[{"name": 3}]', "registry.json must hold a list of rows with names"),
+        ("[3]", "registry.json must hold a list of rows with names"),
+    ],
+)
+@pytest.mark.parametrize("command", [("row",), ("push", "--repo", "me/mine")], ids=["row", "push"])
+def test_a_registry_that_cannot_be_written_is_found_before_the_work(
+    capsys, tmp_path, command, content, message
+):
+    file = tmp_path / "registry.json"
+    if content is not None:
+        file.write_text(content, encoding="utf-8")
+    assert_fails(capsys, message, *command, PACKAGE / "default", "--into", file)
+    assert_fails(capsys, "cannot be read", *command, PACKAGE / "default", "--into", tmp_path)
+    assert not file.exists() or file.read_text(encoding="utf-8") == content
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize("place", ["registry.json", ""], ids=["file", "folder"])
+def test_a_registry_that_is_read_only_is_found_before_the_work(capsys, package, monkeypatch, place):
+    locked = package / place
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK or path != locked)
+    for command in (("row",), ("push", "--repo", "me/mine")):
+        assert_fails(
+            capsys,
+            f"registry.json cannot be written, as {locked} is read-only for you",
+            *(*command, PACKAGE / "default", "--into", package / "registry.json"),
+        )
+
+
+@pytest.mark.usefixtures("no_work")
+@pytest.mark.parametrize("repo", ["", "mine", "me/mine/deep", "me/mine@v1", "datasets/mine", "a b/c", "../x"])
+def test_push_to_no_repository_is_refused_before_the_work(capsys, repo):
+    assert_fails(
+        capsys,
+        f"a repository of the Hub is named 'organisation/name'; got {repo!r}",
+        *("push", PACKAGE / "default", "--repo", repo),
+    )
+
+
+def test_an_empty_registry_takes_the_first_row(capsys, tmp_path):
+    file = tmp_path / "registry.json"
+    file.write_text("[]", encoding="utf-8")
+    row = run_json(capsys, "row", PACKAGE / "default", "--into", file)
+    assert json.loads(file.read_text(encoding="utf-8")) == [row]
+
+
+@sends_large_files
+def test_push_reads_each_file_once(hub, capsys, tmp_path, monkeypatch):
+    folder = shutil.copytree(PACKAGE / "default", tmp_path / "mine")
+    opened, read = [], Path.read_bytes
+
+    def count(path):
+        opened.append(path.name)
+        return read(path)
+
+    monkeypatch.setattr(Path, "read_bytes", count)
+    run_json(capsys, "push", folder, "--repo", "me/mine")
+    assert sorted(opened) == sorted(PARTS)

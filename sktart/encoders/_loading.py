@@ -50,7 +50,9 @@ def check_weights(name: str, now: str, then: str) -> None:
 
 def last_written(folder: Path) -> int:
     """Return the latest time stamp of a file; it makes a folder that was written anew a different model."""
-    return max(file.stat().st_mtime_ns for file in folder.rglob("*"))
+    states = [file.stat() for file in folder.rglob("*")]
+    # That of the last change cannot be set back, as a copy does that keeps time stamps.
+    return max(max(state.st_mtime_ns, state.st_ctime_ns) for state in states)
 
 
 @contextmanager

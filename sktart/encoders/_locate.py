@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from sktart._files import is_folder
+from sktart._hub_names import REVISION_RULE, is_repository, is_revision
 from sktart._runtime import import_optional
 from sktart.exceptions import EncoderError, MissingExtraError
 
@@ -62,8 +64,12 @@ def locate(model: HubModel, revision: str | None = None, local_files_only: bool 
     MissingExtraError
         If no place has it, and an extra would bring it.
     EncoderError
-        If no place has it.
+        If no place has it, or the Hub could not have such a repository or revision.
     """
+    if not is_repository(model.repo):
+        raise EncoderError(f"a Hub id must be 'organisation/name' of a model; got {model.repo!r}")
+    if revision is not None and not is_revision(revision):
+        raise EncoderError(f"revision must be {REVISION_RULE}; got {revision!r}")
     tried = []
     for look in (_in_hub_cache, _in_package, _on_hub, _in_hub_cache_as_it_is):
         if local_files_only and look is _on_hub:
@@ -92,6 +98,11 @@ def check_folder(folder: Path) -> Path:
     EncoderError
         If it does not.
     """
+    if not is_folder(folder):
+        raise EncoderError(
+            f"the encoder's folder {str(folder.absolute())!r} is not there: copy it to that place, or fit with "
+            "a folder that is there"
+        )
     if kind_of(folder) is None:
         raise EncoderError(
             f"the folder of an encoder must hold a sentence-transformers or transformers model; {str(folder)!r} "

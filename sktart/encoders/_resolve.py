@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from dataclasses import replace
 from difflib import get_close_matches
@@ -12,6 +11,8 @@ from typing import Any, Literal
 
 from sklearn.base import clone
 
+from sktart._files import at_home, is_folder
+from sktart._hub_names import is_repository
 from sktart.encoders._base import Encoder, PassThrough
 from sktart.encoders._locate import HubModel, check_folder, kind_of, locate
 from sktart.encoders._names import SHORT_NAMES
@@ -97,7 +98,8 @@ def reads_only_text(encoder: Any) -> bool:
         if isinstance(encoder, str) and (encoder in SHORT_NAMES or encoder in _BY_REPO):
             return {**SHORT_NAMES, **_BY_REPO}[encoder].modality == "text"
         # The file of a processor of images or sound.
-        return not (Path(encoder) / "preprocessor_config.json").is_file()
+        folder = at_home(encoder)
+        return not (is_folder(folder) and (folder / "preprocessor_config.json").is_file())
     if isinstance(encoder, tuple):
         return bool(encoder) and getattr(encoder[0], "main_input_name", None) == "input_ids"
     if _is_sentence_transformer(encoder):
@@ -166,13 +168,13 @@ def _find_source(name: str | PathLike[str]) -> HubModel | Path:
     if isinstance(name, str):
         if name in SHORT_NAMES:
             return SHORT_NAMES[name]
-        if name and not Path(name).is_dir():
+        if name and not is_folder(at_home(name)):
             return _hub_model(name)
-    return check_folder(Path(name))
+    return check_folder(at_home(name))
 
 
 def _hub_model(name: str) -> HubModel:
-    if re.fullmatch(r"[A-Za-z0-9][\w.-]*/[\w.-]+", name):
+    if is_repository(name):
         return _BY_REPO.get(name, HubModel(name))
     raise EncoderError(
         f"encoder {name!r} is neither a known short name nor a folder nor a Hub id 'organisation/name'; "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections import OrderedDict
 from collections.abc import Callable
@@ -11,7 +12,6 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sktart._files import hash_file
 from sktart.zoo.identity import CheckpointIdentity
 
 if TYPE_CHECKING:
@@ -117,33 +117,65 @@ def load_shared(found: FoundCheckpoint, device: str | torch.device, dtype: torch
     Raises
     ------
     CheckpointError
-        If files are missing or damaged.
+        If files are missing or damaged, or the device computes otherwise than it should.
     """
-    digests = dict(found.digests)
-    weights, config = (digests.get(part) or _hash(found, part) for part in CONTENT)
-    shared = NETWORKS.get(
-        NetworkKey.of(weights, config, device, dtype), lambda: moved(found.load(), device, dtype)
-    )
+    digests, read = _identify(found)
+    weights, config = (digests[part] for part in CONTENT)
+
+    def build() -> Checkpoint:
+        from sktart.zoo.checkpoint import load_folder
+
+        loaded = load_folder(found.folder, found.name, source=found.source, read=read)
+        return moved(loaded, device, dtype, found)
+
+    shared = NETWORKS.get(NetworkKey.of(weights, config, device, dtype), build)
     identity = CheckpointIdentity(found.source, shared.identity.sha256)
     if (shared.name, shared.identity) == (found.name, identity):
         return shared
     return replace(shared, name=found.name, identity=identity)
 
 
-def moved(checkpoint: Checkpoint, device: str | torch.device, dtype: torch.dtype | None) -> Checkpoint:
+def moved(
+    checkpoint: Checkpoint,
+    device: str | torch.device,
+    dtype: torch.dtype | None,
+    found: FoundCheckpoint | None = None,
+) -> Checkpoint:
     """Return a copy of a checkpoint with its network on a device, in a precision.
 
-    All come from float32 or less, so that a network in float32 is the same by way of float64.
+    All come from float32 or less, so that a network in float32 is the same by way of float64. On a device on which no
+    release was tested its answers are compared with the golden predictions of `found`, or with those of the original.
+
+    Raises
+    ------
+    CheckpointError
+        If they differ.
     """
     import torch
 
-    return replace(
-        checkpoint, reasoner=deepcopy(checkpoint.reasoner).to(device=device, dtype=dtype or torch.float32)
-    )
+    from sktart.zoo import golden
+
+    reasoner = deepcopy(checkpoint.reasoner).to(device=device, dtype=dtype or torch.float32)
+    if next(reasoner.parameters()).device.type not in golden.TRUSTED:
+        if found is not None:
+            golden.check_golden(found, reasoner)
+        else:
+            golden.compare(golden.golden_predictions(checkpoint.reasoner), reasoner, checkpoint.name)
+    return replace(checkpoint, reasoner=reasoner)
 
 
-def _hash(found: FoundCheckpoint, part: str) -> str:
-    file = found.folder / part
-    if not file.is_file():
-        found.load()  # raises, and names all that is missing
-    return hash_file(file)
+def _identify(found: FoundCheckpoint) -> tuple[dict[str, str], Callable[[str], bytes]]:
+    """Return the hashes of weights and config, and what reads the files that have them.
+
+    Files without a known hash are read here, each time: size and time stamp do not tell that one is as it was, and
+    the bytes that were hashed must be those that are used.
+    """
+    from sktart.zoo.checkpoint import check_complete
+
+    digests = dict(found.digests)
+    unknown = [part for part in CONTENT if part not in digests]
+    if unknown:
+        check_complete(found.folder)
+    contents = {part: found.read(part) for part in unknown}
+    digests |= {part: hashlib.sha256(content).hexdigest() for part, content in contents.items()}
+    return digests, lambda part: contents[part] if part in contents else found.read(part)

@@ -13,6 +13,7 @@ from typing import Any
 import safetensors.torch
 from safetensors import SafetensorError
 
+from sktart._files import is_folder
 from sktart.exceptions import CheckpointError
 from sktart.reasoners.base import Reasoner
 from sktart.reasoners.config import config_from_dict
@@ -124,7 +125,7 @@ def load_folder(
     """
     folder = Path(folder)
     if read is None:
-        _check_complete(folder)
+        check_complete(folder)
     try:
         text, weights = (
             read(part) if read else (folder / part).read_bytes() for part in ("config.json", WEIGHTS)
@@ -146,9 +147,18 @@ def load_folder(
     return Checkpoint(name or str(folder), reasoner, identity)
 
 
-def _check_complete(folder: Path) -> None:
-    if not folder.is_dir():
-        raise CheckpointError(f"no checkpoint folder at {folder}; it must hold {WEIGHTS} and config.json")
+def check_complete(folder: Path) -> None:
+    """Make sure that a folder holds weights and config.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such folder, or a file is missing.
+    """
+    if not is_folder(folder):
+        raise CheckpointError(
+            f"no checkpoint folder at {str(folder)!r}; it must hold {WEIGHTS} and config.json"
+        )
     missing = [part for part in (WEIGHTS, "config.json") if not (folder / part).is_file()]
     if missing:
         raise CheckpointError(

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from sktart._files import is_folder
 from sktart._runtime import resolve_device
 from sktart.exceptions import CheckpointError
 from sktart.zoo.hub import HubFolder
@@ -150,8 +151,10 @@ def push(
 ) -> None:
     """Publish checkpoints on the Hub with their model cards, and print their rows of the registry as JSON."""
     from sktart.zoo.publish import push as publish
-    from sktart.zoo.rows import write_rows
+    from sktart.zoo.rows import read_rows, write_rows
 
+    if into is not None:
+        read_rows(into)  # once something is published, it is too late to find fault with it
     rows = publish(folder, repo, private=private)
     _print_json([row.to_dict() for row in rows])
     if into is not None:
@@ -169,8 +172,10 @@ def row(
     into: Into = None,
 ) -> None:
     """Print the row of the registry for a checkpoint folder as JSON."""
-    from sktart.zoo.rows import row_of, write_rows
+    from sktart.zoo.rows import read_rows, row_of, write_rows
 
+    if into is not None:
+        read_rows(into)
     made = row_of(folder, modality=modality, embedded=embedded, commit=commit)
     _print_json(made.to_dict())
     if into is not None:
@@ -234,7 +239,7 @@ def _row(name: str) -> CheckpointInfo:
 
 def _pull(name: str) -> FoundCheckpoint:
     reference = None if name in read_registry() else HubFolder.parse(name)
-    if reference is not None and not reference.is_pinned and not Path(name).is_dir():
+    if reference is not None and not reference.is_pinned and not is_folder(Path(name)):
         # What a branch stands for may have changed since it came into the cache.
         reference.fetch()
     return find_checkpoint(name)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sktart.zoo.resolve import FoundCheckpoint
 
 N_CLASSES = 3
-# Kinds of devices on which the tests of a release ran; on others each load is checked.
+# Kinds of devices on which the tests of a release ran; on others each network is checked when it is built.
 TRUSTED = ("cpu", "cuda")
 # Largest difference of a probability; float32 leaves room for devices that round in their own way.
 TOLERANCES = {torch.float64: 1e-9, torch.float32: 1e-3}
@@ -40,44 +40,58 @@ def golden_task() -> tuple[Tensor, Tensor, Tensor]:
 
 def golden_predictions(reasoner: Reasoner) -> list[list[float]]:
     """Return probabilities (6, 3) of a reasoner on the golden task, or what of it fits, computed in float64."""
-    return _predict(copy.deepcopy(reasoner).double())
+    # First the CPU, as not every device knows float64.
+    return _predict(copy.deepcopy(reasoner).cpu().double())
 
 
 def check_golden(found: FoundCheckpoint, reasoner: Reasoner) -> float | None:
     """Compare a loaded reasoner, in its precision and on its device, with what its checkpoint answered when made.
 
+    Returns and raises what :func:`compare` does, and raises CheckpointError if ``metrics.json`` is damaged.
+    """
+    path = found.folder / "metrics.json"
+    return compare(json_object(path, found.read(path.name)).get("golden"), reasoner, found.name)
+
+
+def compare(golden: object, reasoner: Reasoner, name: str) -> float | None:
+    """Compare what a reasoner answers with golden predictions.
+
+    Parameters
+    ----------
+    golden : list of list of float
+        Of shape (6, 3); None if there are none.
+    reasoner : Reasoner
+    name : str
+        Of its checkpoint, for messages.
+
     Returns
     -------
     float or None
-        Largest difference of a probability; None, with a warning, if the checkpoint holds no golden predictions.
+        Largest difference of a probability; None, with a warning, if there are no golden predictions.
 
     Raises
     ------
     CheckpointError
-        If it is too large, or the file that holds the golden predictions is damaged.
+        If it is too large, or `golden` is nothing of the kind.
     """
-    path = found.folder / "metrics.json"
-    golden = json_object(path, found.read(path.name)).get("golden")
     if golden is None:
-        warnings.warn(
-            f"checkpoint {found.name!r} holds no golden predictions to check it against", stacklevel=3
-        )
+        warnings.warn(f"checkpoint {name!r} holds no golden predictions to check it against", stacklevel=2)
         return None
     parameter = next(reasoner.parameters())
     answers = torch.tensor(_predict(reasoner), dtype=torch.float64)
     try:
         expected = torch.tensor(golden, dtype=torch.float64)
     except (TypeError, ValueError, RuntimeError) as error:
-        raise CheckpointError(f"the golden predictions in {path} must be numbers ({error})") from error
+        raise CheckpointError(f"the golden predictions of {name!r} must be numbers ({error})") from error
     if expected.shape != answers.shape:
         raise CheckpointError(
-            f"the golden predictions in {path} must have shape {tuple(answers.shape)}; got {tuple(expected.shape)}"
+            f"the golden predictions of {name!r} must have shape {tuple(answers.shape)}; got {tuple(expected.shape)}"
         )
     difference = (answers - expected).abs().max().item()
     tolerance = TOLERANCES.get(parameter.dtype, 1e-2)
     if not difference <= tolerance:
         raise CheckpointError(
-            f"checkpoint {found.name!r} answers otherwise on {str(parameter.device)!r} than when it was made: "
+            f"checkpoint {name!r} answers otherwise on {str(parameter.device)!r} than when it was made: "
             f"probabilities differ by {difference:.2g}, more than {tolerance:g}; use device='cpu', and report it"
         )
     return difference

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from sktart._hub_names import is_repository, is_revision
 from sktart._version import __version__
 from sktart.exceptions import CheckpointError
 from sktart.zoo.info import PARTS
@@ -17,8 +18,6 @@ from sktart.zoo.unreachable import ELSEWHERE, explain
 
 TIMEOUT_S = 3.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-# The client makes a file of this name in its cache: it must not lead out of there.
-_REVISION = re.compile(r"(?!.*\.\.)(?![./])[A-Za-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 # org/repo[@revision][/path], as in URIs of the Hub, or org/repo[/path][@revision]
 _REFERENCE = re.compile(
     r"(?:hf://(?:models/)?)?(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<first>[^/@]+))?"
@@ -66,7 +65,7 @@ class HubFolder:
         if match is None or (match["first"] and match["last"]) or ".." in reference:
             return None
         revision = match["first"] or match["last"] or "main"
-        if _REVISION.fullmatch(revision) is None:
+        if not is_revision(revision) or not is_repository(match["repo"]):
             return None
         return cls(match["repo"], match["path"].strip("/"), revision)
 
@@ -86,9 +85,14 @@ class HubFolder:
         """Return the folder in the Hub cache if all files are there; no request is made."""
         from huggingface_hub import try_to_load_from_cache
 
-        places = [
-            try_to_load_from_cache(self.repo, self.file(part), revision=self.revision) for part in PARTS
-        ]
+        try:
+            places = [
+                try_to_load_from_cache(self.repo, self.file(part), revision=self.revision) for part in PARTS
+            ]
+        except (
+            OSError
+        ):  # a cache that we may not read does not have it; `fetch` says what is the matter with it
+            return None
         return Path(places[0]).parent if all(isinstance(place, str) for place in places) else None  # type: ignore[arg-type]
 
     def expected(self) -> str:
@@ -140,11 +144,13 @@ def _check_answers(url: str, timeout: float) -> None:
     """
     from huggingface_hub import get_session
 
+    # Made before the clock runs: reading certificates takes seconds where many processes share a core.
+    session = get_session()
     errors: list[BaseException] = []
 
     def ask() -> None:
         try:
-            get_session().head(url, timeout=timeout, follow_redirects=False)
+            session.head(url, timeout=timeout, follow_redirects=False)
         except Exception as error:  # as in `fetch`, where it is explained
             errors.append(error)
 

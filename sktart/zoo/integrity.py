@@ -39,14 +39,19 @@ def read_checked(path: Path, expected: str | None, *, cure: str) -> bytes:
     CheckpointIntegrityError
         With both hashes and the cure.
     CheckpointError
-        If no hash is expected, and the file cannot be read.
+        If the file cannot be read; that one is missing is a matter of integrity where a hash is expected.
     """
-    if expected is None:
-        try:
-            return path.read_bytes()
-        except OSError as error:
+    content: bytes | None
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        if expected is None or not isinstance(error, FileNotFoundError):
+            cure = cure or "make it readable, or remove it and load it again"
             raise CheckpointError(f"{path} cannot be read ({error.strerror}); {cure}") from error
-    content = path.read_bytes() if path.is_file() else None
+        content = None
+    if expected is None:
+        assert content is not None
+        return content
     found = "no such file" if content is None else digest_like(content, expected)
     if content is None or found != expected:
         kind = "sha1" if len(expected) == 40 else "sha256"

