@@ -6,8 +6,8 @@ The labels of this prior flip where w.x = 0, so whoever knows where the 0 of the
 reasoner whose answer no translation changes does not know it: all it has is the mean of the rows, which is off by a
 normal vector delta of variance 1 / n for each feature. Here Bayes' rule gets what such a reasoner has: for each query,
 features centred on the mean of the context and this query (n rows), and a constant column for the offset w.delta, whose
-weight has the variance that the offset has where |w|^2 = a^2 D. It is wrong about the spread of |w|^2 alone, so `unknown`
-is a close upper bound of the smallest KL(Bayes || reasoner) that a translation-invariant reasoner can have.
+weight has the variance that the offset has where |w|^2 = a^2 D. It is wrong about the spread of |w|^2 alone, so
+`unknown` is a close upper bound of the smallest KL(Bayes || reasoner) that a translation-invariant reasoner can have.
 """
 
 from __future__ import annotations
