@@ -1,57 +1,42 @@
-"""The scripts of benchmarks/ that study one question each, on made data."""
+import copy
+import json
+from pathlib import Path
 
-from argparse import Namespace
-
-import ceiling
-import numpy as np
-import options
-import pandas as pd
 import pytest
-from made_data import make_data
-from scipy.special import log_softmax
+import studies
+
+from sktart.pretrain.recipe import recipe_from_dict
+
+RECIPE = json.loads(
+    (Path(__file__).parents[1] / "zoo" / "any" / "any" / "gram-base" / "recipe.json").read_text()
+)
+VARIANTS = [(study, name) for study, variants in studies.STUDIES.items() for name in variants]
 
 
-def test_best_temperature_undoes_a_wrong_one():
-    rng = np.random.default_rng(0)
-    logits = rng.normal(size=(4000, 3)) * 2
-    y = (logits + rng.gumbel(size=logits.shape)).argmax(axis=1)
-    right = -log_softmax(logits, axis=1)[np.arange(len(y)), y].mean()
-    for factor in (0.3, 1.0, 5.0):
-        found = ceiling.best_temperature(y, log_softmax(logits * factor, axis=1))
-        assert found == pytest.approx(right, abs=2e-3)
+@pytest.mark.parametrize(("study", "name"), VARIANTS, ids=str)
+def test_variant_is_a_valid_recipe_with_one_change(study, name):
+    whole, changed = studies.short(RECIPE, 100), studies.short(RECIPE, 100)
+    studies.STUDIES[study][name](changed)
+    assert recipe_from_dict(changed).network.family == "gram"
+    assert (changed == whole) == (name == "whole")
 
 
-def test_ceiling_is_at_most_what_its_parts_reach():
-    row = ceiling.measure(make_data(), 48, 0, 60)
-    assert row["best C and temperature"] <= row["best C"] + 1e-9
-    assert row["best C and temperature"] <= row["C = 1, best temperature"] + 1e-9
-    assert row["accuracy, best C"] > -5
-    assert ceiling.measure(make_data(), 10_000, 0, 60) is None
+def test_short_training_is_short_and_leaves_the_recipe_alone():
+    before = copy.deepcopy(RECIPE)
+    recipe = studies.short(RECIPE, 100)
+    assert RECIPE == before
+    assert (recipe["steps"], recipe["start"]) == (100, "")
+    assert max(part.get("context_rows", [0, 0])[1] for part in recipe["prior"]) == studies.MOST_ROWS
+    assert max(part.get("context_rows", [0, 0])[1] for part in RECIPE["prior"]) > studies.MOST_ROWS
 
 
-def test_options_are_paired_with_the_default_by_hand():
-    about = {"modality": "text", "dataset": "d", "shares": "balanced"}
-    table = pd.DataFrame(
-        about | {"labels": n, "seed": 0, "variant": v, "log_loss": loss, "accuracy": right, "ece": 0.1}
-        for n, v, loss, right in [
-            (8, options.DEFAULT, 0.5, 0.7),
-            (16, options.DEFAULT, 0.4, 0.8),
-            (32, options.DEFAULT, 0.3, 0.9),
-            (8, "warm", 0.4, 0.71),
-            (16, "warm", 0.5, 0.83),
+def test_option_is_set_only_where_it_is_named():
+    recipe = {
+        "prior": [
+            {"family": "topics", "options": {"tails": [0, 1]}},
+            {"family": "topics", "options": {}},
+            {"family": "clusters", "options": {"tails": [0, 1]}},
         ]
-    )
-    line = next(line for line in options.compare(table) if line[:2] == ["warm", "all"])
-    assert line[2] == 2  # the cell that it lacks is left out
-    assert line[3] == pytest.approx(1.0)
-    assert line[4] == pytest.approx(2.0)
-    assert line[6] == "50 %"
-
-
-@pytest.mark.parametrize("variant", options.VARIANTS)
-def test_every_option_answers(variant):
-    args = Namespace(queries=20, variants=[variant])
-    (row,) = options.measure(make_data(), 48, "balanced", 0, args)
-    assert row["variant"] == variant
-    assert 0 < row["log_loss"] < 3
-    assert row["accuracy"] > 0.3
+    }
+    studies.option("topics", {"tails": None})(recipe)
+    assert [part["options"] for part in recipe["prior"]] == [{}, {}, {"tails": [0, 1]}]
