@@ -229,6 +229,26 @@ def test_model_card_tells_what_it_is(folder):
     assert "KL" not in card
 
 
+def test_model_card_names_the_cells_that_are_lost(folder):
+    group = {
+        "split": "validation",
+        "modality": "text",
+        "encoder": "minilm",
+        "shares": "balanced",
+        "noise": 0.1,
+    }
+    measured = {"cells": 12, "log_loss_ratio": 0.9512, "accuracy_points": 1.25}
+    lost = {"lost": {"sst2": [8, 16], "imdb": [64]}}
+    update_metrics(
+        folder, few_shot=[group | measured | lost, group | measured | {"shares": "natural", "lost": {}}]
+    )
+    card = (folder / "README.md").read_text(encoding="utf-8")
+    assert (
+        "| validation | text, minilm | balanced | 10% | 12 | 0.951 | +1.25 | sst2 8, 16; imdb 64 |\n" in card
+    )
+    assert "| natural | 10% | 12 | 0.951 | +1.25 | none |\n" in card
+
+
 def test_metrics_are_added_to_file_and_card(folder):
     before = contents(folder)
     update_metrics(folder, bayes=BAYES)

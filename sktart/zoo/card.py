@@ -47,6 +47,8 @@ def model_card(recipe: dict[str, Any], metrics: dict[str, Any]) -> str:
             for row in bayes
         ]
         lines.append("")
+    if "few_shot" in metrics:
+        lines += [*_few_shot_lines(metrics["few_shot"]), ""]
     return "\n".join(lines)
 
 
@@ -83,6 +85,25 @@ def _metadata(licence: str, *, synthetic: bool, measured: bool) -> list[str]:
         *(["metrics: [log_loss, accuracy]"] if measured else []),
         "---",
     ]
+
+
+def _few_shot_lines(groups: list[dict[str, Any]]) -> list[str]:
+    lines = [
+        "With few labelled rows of real data, against LogisticRegressionCV (10 values of C) on the same features. A cell",
+        "is a data set with a number of labels; those where the reasoner has the higher mean log-loss are named.",
+        "",
+        "| split | data | shares | wrong labels | cells | log-loss ratio | accuracy, points | lost |",
+        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+    ]
+    for group in groups:
+        lost = "; ".join(f"{name} {', '.join(map(str, labels))}" for name, labels in group["lost"].items())
+        cells = (
+            *(group["split"], f"{group['modality']}, {group['encoder']}", group["shares"]),
+            *(f"{group['noise']:.0%}", group["cells"], f"{group['log_loss_ratio']:.3f}"),
+            *(f"{group['accuracy_points']:+.2f}", lost or "none"),
+        )
+        lines.append(f"| {' | '.join(map(str, cells))} |")
+    return lines
 
 
 def _training_lines(recipe: dict[str, Any], training: dict[str, Any]) -> list[str]:
