@@ -89,8 +89,8 @@ def _metadata(licence: str, *, synthetic: bool, measured: bool) -> list[str]:
 
 def _few_shot_lines(groups: list[dict[str, Any]]) -> list[str]:
     lines = [
-        "With few labelled rows of real data, against LogisticRegressionCV (10 values of C) on the same features. A cell",
-        "is a data set with a number of labels; those where the reasoner has the higher mean log-loss are named.",
+        "With few labelled rows of real data, against LogisticRegressionCV (10 values of C) on the same features. A",
+        "cell is a data set with a number of labels; those where the reasoner has the higher mean log-loss are named.",
         "",
         "| split | data | shares | wrong labels | cells | log-loss ratio | accuracy, points | lost |",
         "| --- | --- | --- | --- | --- | --- | --- | --- |",
