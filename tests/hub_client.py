@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-CLEARED = ("HF_TOKEN", "HF_HUB_ETAG_TIMEOUT", "SKTART_ZOO", "NO_PROXY", "no_proxy")
+CLEARED = ("HF_TOKEN", "HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT", "SKTART_ZOO", "NO_PROXY", "no_proxy")
 
 
 def environment_of(endpoint, home, **changes):
