@@ -12,6 +12,7 @@ import resource
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -103,7 +104,8 @@ def predict(name):
 
 
 def main():
-    import huggingface_hub.file_download  # noqa: F401
+    with suppress(ValueError):  # of an environment that is at fault
+        import huggingface_hub.file_download  # noqa: F401
 
     from sktart.zoo import registry
 

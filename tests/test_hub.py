@@ -3,10 +3,12 @@
 import hashlib
 import json
 import logging
+import os
 import re
 import shutil
 import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import httpx2
@@ -29,6 +31,7 @@ from sktart.zoo.patience import impatient, probe
 from sktart.zoo.registry import DEFAULT, PACKAGE, find_checkpoint, read_registry
 from sktart.zoo.resolve import FoundCheckpoint
 from sktart.zoo.rows import row_of
+from sktart.zoo.unreachable import explain
 
 QUICK_S = 5.0
 
@@ -181,7 +184,10 @@ FAULTS = {
     "503": (status(503), "the Hub is out of order.*HTTP 503.*sktart zoo pull"),
     "time-out": (silence(6), r"the Hub did not answer in time.*no answer within 3 s"),
     "no Hub": (status(200), "is answered by something that is no Hub: check the name and HF_ENDPOINT"),
-    "500 for the content": (status(500, on=("large",)), r"model.safetensors.*localhost:\d+, where the Hub keeps the content, is out of order"),
+    "500 for the content": (
+        status(500, on=("large",)),
+        r"model.safetensors.*localhost:\d+, where the Hub keeps the content, is out of order",
+    ),
     "403 for the content": (status(403, on=("large",)), "model.safetensors.*access is refused"),
     "429 for the content": (
         status(429, on=("large",), headers={"Retry-After": "3600"}),
@@ -233,7 +239,9 @@ def test_host_of_the_content_that_cannot_be_reached_is_named(hub, client, monkey
     monkeypatch.setattr(hub, "elsewhere", f"http://{host}")
     failed = client.ask("tiny")
     assert failed["seconds"] < QUICK_S
-    assert_explains(failed, f"model.safetensors.*: {host}, where the Hub keeps the content, could not be reached")
+    assert_explains(
+        failed, f"model.safetensors.*: {host}, where the Hub keeps the content, could not be reached"
+    )
     assert not any(path.startswith("/large/") for _, path in hub.requests)
     monkeypatch.undo()
     assert "folder" in client.ask("tiny")
@@ -422,10 +430,18 @@ def test_connection_refused(tmp_path, package, client, hub):
     [
         ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set: unset it"),
         ({"HTTP_PROXY": "http://127.0.0.1:9"}, "could not be reached .*, the proxy in HTTP_PROXY and"),
+        ({"HF_HUB_OFFLINE": "", "TRANSFORMERS_OFFLINE": "1"}, ": TRANSFORMERS_OFFLINE is set: unset it"),
+        ({"HF_TOKEN": "h\u00e9"}, "the token has characters .*: check HF_TOKEN"),
+        ({"HF_HUB_ETAG_TIMEOUT": "-1"}, "HF_HUB_ETAG_TIMEOUT must be from 1 to 3600 seconds; got -1. It"),
+        ({"HF_HUB_ETAG_TIMEOUT": "2.5"}, r"from the environment \(.*'2.5'\).*HF_HUB_ETAG_TIMEOUT='2.5'"),
+        (
+            {"HF_HUB_DOWNLOAD_TIMEOUT": "", "HF_TOKEN": "secret"},
+            r"from the environment \(.*''\): correct .*HF_HUB_DOWNLOAD_TIMEOUT='', .* HF_TOKEN(,|$)",
+        ),
         ({"SKTART_ZOO": "/no/such/zoo"}, "not at /no/such/zoo/any/text/tiny, where SKTART_ZOO says"),
         ({"SKTART_ZOO": "zoo"}, "SKTART_ZOO must be 'organisation/name'.* got 'zoo'"),
     ],
-    ids=["offline", "proxy", "folder", "name"],
+    ids=["offline", "proxy", "also offline", "token", "negative", "fraction", "empty", "folder", "name"],
 )
 def test_environment_that_forbids_it(hub, tmp_path, package, client, environment, message):
     with Client(hub.endpoint, tmp_path, package, HF_HUB_CACHE=str(client.cache), **environment) as bound:
@@ -433,7 +449,7 @@ def test_environment_that_forbids_it(hub, tmp_path, package, client, environment
         assert failed["seconds"] < QUICK_S
         assert_explains(failed, message)
         assert hub.requests == []
-        if "SKTART_ZOO" not in environment:
+        if "SKTART_ZOO" not in environment and "from the environment" not in message:
             client.ask("tiny")
             assert "folder" in bound.ask("tiny")
 
@@ -542,6 +558,35 @@ def test_endpoint_that_is_none(hub, tmp_path, package, client, endpoint):
         assert_explains(failed, "could not be reached .*: check the network and HF_ENDPOINT")
         client.ask("tiny")
         assert "folder" in lost.ask("tiny")
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:99999", "http://[::1"])
+def test_endpoint_that_the_client_cannot_read(tmp_path, package, endpoint):
+    with Client(endpoint, tmp_path, package) as lost:
+        failed = lost.ask("tiny")
+        assert_explains(failed, r"cannot be set up from the environment \(.*HF_ENDPOINT='http://")
+        assert "folder" in lost.ask("auto")
+
+
+def test_file_that_another_process_removes_between_finding_and_reading(tmp_path):
+    found = FoundCheckpoint("x", "x", tmp_path, (("config.json", 64 * "0"),), "cache")
+    with pytest.raises(CheckpointIntegrityError, match="another process removed it, .*: load it again"):
+        found.read("config.json")
+    with pytest.raises(
+        CheckpointIntegrityError, match=f"no such file instead of {64 * '0'}; copy the folder again"
+    ):
+        replace(found, place="folder").read("config.json")
+
+
+def test_cache_of_another_user(tmp_path, monkeypatch):
+    """Root may read all, so what the system says is put into its mouth."""
+    closed = tmp_path / "closed"
+    (closed / "refs").mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) == str(closed) and mode == os.F_OK)
+    error = PermissionError(13, "Permission denied", str(closed / "refs" / "main"))
+    assert re.match(rf"the Hub cache cannot be read \(Permission denied: {closed}\): make it", explain(error))
+    monkeypatch.setattr(os, "access", lambda path, mode: True)
+    assert explain(error).startswith("the Hub cache cannot be written (Permission denied): make room")
 
 
 def test_content_that_somebody_removed_from_the_cache_is_fetched_again(hub, client, tiny_checkpoint):
