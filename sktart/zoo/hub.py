@@ -50,8 +50,8 @@ class HubFolder:
     def parse(cls, reference: str) -> HubFolder | None:
         """Read ``org/repo/path@revision`` or ``hf://org/repo@revision/path``; None if it is neither.
 
-        A revision is made of letters, digits and ``._-``, in parts with ``/`` between them. Where a path may follow, only
-        one like ``refs/pr/1`` has ``/``.
+        A revision is made of letters, digits and ``._-``, in parts with ``/`` between them. Where a path may follow,
+        only one like ``refs/pr/1`` has ``/``.
 
         Examples
         --------

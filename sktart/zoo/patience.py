@@ -96,8 +96,8 @@ def probe(url: str, timeout: float) -> str | None:
             "GET", url, headers={**build_hf_headers(**US), "Range": "bytes=0-0"}, timeout=timeout
         )
         response = session.send(request, stream=True, follow_redirects=False)
-        # A server that knows no ranges would send all of the file.
-        response.close() if response.status_code == 200 else response.read()
+        # Of a refusal the client reads the text. A server that knows no ranges would send all of a file.
+        response.read() if response.status_code >= 300 else response.close()
         return response
 
     commit = following = None

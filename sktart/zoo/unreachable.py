@@ -34,7 +34,7 @@ def explain(error: BaseException) -> str:
         response = getattr(cause, "response", None)
         status = getattr(response, "status_code", getattr(cause, "status", None))
         if status in _BY_STATUS:
-            return f"{_BY_STATUS[status]} (HTTP {status}{'' if who == HUB else f' from {who}'})"
+            return f"{_BY_STATUS[status]} (HTTP {status}{'' if who == HUB else f' from {who}'.rstrip(',')})"
         if isinstance(status, int) and status >= 500:
             return f"{who} is out of order (HTTP {status}): try again later"
         if type(cause).__name__ == "OfflineModeIsEnabled":
@@ -77,7 +77,7 @@ def _about_cache(error: OSError) -> str:
     while place is not None and place != place.parent and not os.access(place, os.F_OK):
         place = place.parent
     if place is not None and isinstance(error, PermissionError):
-        needed = os.R_OK | os.X_OK if os.path.isdir(place) else os.R_OK
+        needed = os.R_OK | os.X_OK if place.is_dir() else os.R_OK
         if not os.access(place, needed):
             return (
                 f"the Hub cache cannot be read ({error.strerror}: {place}): make it readable, or set HF_HUB_CACHE to "
