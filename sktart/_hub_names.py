@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import re
 
+from sktart._hub_client import import_client
+from sktart.exceptions import CheckpointError, SktartError
+
 # The client makes a file of this name in its cache: it must not lead out of there.
 _REVISION = re.compile(r"(?!.*\.\.)(?![./])[A-Za-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 _LONGEST = 200
@@ -23,18 +26,24 @@ def is_revision(text: str) -> bool:
     return len(text) <= _LONGEST and _REVISION.fullmatch(text) is not None
 
 
-def is_repository(text: str) -> bool:
+def is_repository(text: str, error: type[SktartError] = CheckpointError) -> bool:
     """Tell whether `text` is ``organisation/name`` as the Hub names models; the client has the rules.
+
+    Raises
+    ------
+    SktartError
+        Of the type `error`, if the client cannot be set up from the environment.
 
     Examples
     --------
     >>> is_repository("org/zoo"), is_repository("zoo"), is_repository("org/a--b"), is_repository("datasets/org")
     (True, False, False, False)
     """
-    from huggingface_hub.utils import validate_repo_id
-
     if text.count("/") != 1 or text.startswith(("datasets/", "models/", "spaces/")):
         return False
+    import_client(error)
+    from huggingface_hub.utils import validate_repo_id
+
     try:
         validate_repo_id(text)
     except ValueError:

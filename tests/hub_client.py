@@ -12,10 +12,11 @@ import resource
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-CLEARED = ("HF_TOKEN", "HF_HUB_ETAG_TIMEOUT", "SKTART_ZOO", "NO_PROXY", "no_proxy")
+CLEARED = ("HF_TOKEN", "HF_HUB_ETAG_TIMEOUT", "HF_HUB_DOWNLOAD_TIMEOUT", "SKTART_ZOO", "NO_PROXY", "no_proxy")
 
 
 def environment_of(endpoint, home, **changes):
@@ -103,7 +104,8 @@ def predict(name):
 
 
 def main():
-    import huggingface_hub.file_download  # noqa: F401
+    with suppress(ValueError):  # of an environment that is at fault
+        import huggingface_hub.file_download  # noqa: F401
 
     from sktart.zoo import registry
 

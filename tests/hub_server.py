@@ -88,7 +88,8 @@ class Handler(BaseHTTPRequestHandler):
         self.body = self.rfile.read(length) if length else b""
         if path == "/api/agent-harnesses":
             return self.reply(404)
-        self.hub.requests.append((self.command, path))
+        self.is_probe = self.headers.get("Range") == "bytes=0-0"
+        self.hub.requests.append(("PROBE" if self.is_probe else self.command, path))
         kind = "large" if path.startswith("/large/") else "file" if "/resolve/" in path else "api"
         if self.hub.fault and self.hub.fault(self, kind):
             return None
@@ -122,11 +123,11 @@ class Handler(BaseHTTPRequestHandler):
     def send_content(self, content, headers=None):
         if self.hub.spoil:
             content = self.hub.spoil(content)
-        asked = re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", ""))
+        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
         if asked:
-            begin = int(asked[1])
-            span = {"Content-Range": f"bytes {begin}-{len(content) - 1}/{len(content)}"}
-            return self.reply(206, content[begin:], {**(headers or {}), **span})
+            begin, end = int(asked[1]), int(asked[2] or len(content) - 1)
+            span = {"Content-Range": f"bytes {begin}-{end}/{len(content)}"}
+            return self.reply(206, content[begin : end + 1], {**(headers or {}), **span})
         return self.reply(200, content, headers)
 
     def send_part(self, content, kept):
@@ -204,21 +205,24 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
-def status(code, on=("file", "large", "api"), headers=None):
-    """Return a fault: answer everything of these kinds by a status."""
+def status(code, on=("file", "large", "api"), headers=None, probes=True):
+    """Return a fault: answer everything of these kinds by a status; the first bytes are given if not `probes`."""
 
     def answer(handler, kind):
-        if kind in on:
+        hit = kind in on and (probes or not handler.is_probe)
+        if hit:
             handler.reply(code, headers=headers)
-        return kind in on
+        return hit
 
     return answer
 
 
-def silence(seconds):
+def silence(seconds, on=("file", "large", "api")):
     """Return a fault: keep the line open and say nothing."""
 
     def answer(handler, kind):
+        if kind not in on:
+            return False
         time.sleep(seconds)
         handler.close_connection = True
         return True

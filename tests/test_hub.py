@@ -2,11 +2,16 @@
 
 import hashlib
 import json
+import logging
+import os
 import re
 import shutil
+import threading
 import time
+from dataclasses import replace
 from pathlib import Path
 
+import httpx2
 import huggingface_hub
 import pytest
 import torch
@@ -20,11 +25,13 @@ from sktart.exceptions import CheckpointError, CheckpointIntegrityError
 from sktart.reasoners.gram import GramReasoner
 from sktart.zoo.checkpoint import save_checkpoint
 from sktart.zoo.golden import golden_predictions
-from sktart.zoo.hub import HubFolder, _check_answers
+from sktart.zoo.hub import HubFolder
 from sktart.zoo.info import PARTS
+from sktart.zoo.patience import impatient, probe
 from sktart.zoo.registry import DEFAULT, PACKAGE, find_checkpoint, read_registry
 from sktart.zoo.resolve import FoundCheckpoint
 from sktart.zoo.rows import row_of
+from sktart.zoo.unreachable import explain
 
 QUICK_S = 5.0
 
@@ -177,8 +184,27 @@ FAULTS = {
     "503": (status(503), "the Hub is out of order.*HTTP 503.*sktart zoo pull"),
     "time-out": (silence(6), r"the Hub did not answer in time.*no answer within 3 s"),
     "no Hub": (status(200), "is answered by something that is no Hub: check the name and HF_ENDPOINT"),
-    "500 for the content": (status(500, on=("large",)), "model.safetensors.*the Hub is out of order"),
+    "500 for the content": (
+        status(500, on=("large",)),
+        r"model.safetensors.*localhost:\d+, where the Hub keeps the content, is out of order",
+    ),
     "403 for the content": (status(403, on=("large",)), "model.safetensors.*access is refused"),
+    "429 for the content": (
+        status(429, on=("large",), headers={"Retry-After": "3600"}),
+        r"model.safetensors.*too many requests.*\(HTTP 429 from localhost:\d+, where the Hub keeps the content\)",
+    ),
+    "429 in the middle": (
+        status(429, on=("large",), headers={"RateLimit": '"resolvers";r=0;t=250'}, probes=False),
+        r"model.safetensors.*too many requests.*\(HTTP 429 from localhost:\d+, where the Hub keeps the content\)",
+    ),
+    "503 with a time to wait": (
+        status(503, headers={"Retry-After": "3600"}, probes=False),
+        "config.json.*the Hub is out of order",
+    ),
+    "time-out of the content": (
+        silence(6, on=("large",)),
+        r"model.safetensors.*localhost:\d+, where the Hub keeps the content, did not answer in time",
+    ),
 }
 
 
@@ -208,8 +234,52 @@ def test_truncated_content_is_asked_for_again_and_given_up(hub, client):
     assert "folder" in client.ask("tiny")
 
 
+@pytest.mark.parametrize("host", ["127.0.0.1:9", "no-such-host.invalid"])
+def test_host_of_the_content_that_cannot_be_reached_is_named(hub, client, monkeypatch, host):
+    monkeypatch.setattr(hub, "elsewhere", f"http://{host}")
+    failed = client.ask("tiny")
+    assert failed["seconds"] < QUICK_S
+    assert_explains(
+        failed, f"model.safetensors.*: {host}, where the Hub keeps the content, could not be reached"
+    )
+    assert not any(path.startswith("/large/") for _, path in hub.requests)
+    monkeypatch.undo()
+    assert "folder" in client.ask("tiny")
+
+
+def test_download_that_stalls_is_given_up_at_the_first_time_out(hub, tmp_path, package, capfd):
+    hub.fault = lambda handler, kind: kind == "large" and not handler.is_probe and halt(handler, 8)
+    with Client(hub.endpoint, tmp_path, package, HF_HUB_DOWNLOAD_TIMEOUT="1") as client:
+        failed = client.ask("tiny")
+        assert failed["seconds"] < QUICK_S
+        assert_explains(failed, "model.safetensors.*localhost.*, did not answer in time ")
+        hub.heal()
+        assert "folder" in client.ask("tiny")
+    assert capfd.readouterr().err == ""
+
+
+def test_impatience_is_for_one_thread_and_passes(caplog):
+    log = logging.getLogger("huggingface_hub.utils._http")
+    message = "HTTP Error 429 thrown while requesting GET http://host/file"
+    with impatient():
+        with pytest.raises(ConnectionError, match="HTTP 429 from http://host/file"):
+            log.warning(message)
+        other = threading.Thread(target=log.warning, args=("Retrying in 1s [Retry 1/5].",))
+        other.start()
+        other.join()
+        log.warning("Retrying in 2s [Retry 2/5].")
+        log.warning("a word of the Hub")
+    assert log.filters == []
+    log.warning(message)
+    assert [record.getMessage() for record in caplog.records] == [
+        "Retrying in 1s [Retry 1/5].",
+        "a word of the Hub",
+        message,
+    ]
+
+
 def test_download_that_breaks_off_goes_on_where_it_was(hub, client, tiny_checkpoint):
-    breaks = [cut(0.5)]
+    breaks = [cut(0.5), cut(0)]  # the first byte, and the middle
     hub.fault = lambda handler, kind: kind == "large" and bool(breaks) and breaks.pop()(handler, kind)
     found = client.ask("tiny")
     assert (client.cache.parent / found["folder"] / PARTS[-1]).read_bytes() == weights(tiny_checkpoint)
@@ -296,6 +366,12 @@ def test_names_that_the_hub_does_not_have(hub, client, commit):
     assert_explains(client.ask("../up@main"), "neither a name of the registry nor a folder")
 
 
+@pytest.mark.parametrize("revision", ["refs/pr/1", "refs/heads/x", "v1.0"])
+def test_revisions_at_the_root_and_before_a_path(revision):
+    assert HubFolder.parse(f"me/zoo@{revision}") == HubFolder("me/zoo", "", revision)
+    assert HubFolder.parse(f"hf://me/zoo@{revision}/any/tiny") == HubFolder("me/zoo", "any/tiny", revision)
+
+
 @pytest.mark.parametrize("revision", ["v1.0", "refs/pr/1", "a-b_c", 40 * "0"])
 def test_revisions(revision):
     assert HubFolder.parse(f"me/zoo/any/tiny@{revision}") == HubFolder("me/zoo", "any/tiny", revision)
@@ -352,10 +428,18 @@ def test_connection_refused(tmp_path, package, client, hub):
     [
         ({"HF_HUB_OFFLINE": "1"}, "HF_HUB_OFFLINE is set: unset it"),
         ({"HTTP_PROXY": "http://127.0.0.1:9"}, "could not be reached .*, the proxy in HTTP_PROXY and"),
+        ({"HF_HUB_OFFLINE": "", "TRANSFORMERS_OFFLINE": "1"}, ": TRANSFORMERS_OFFLINE is set: unset it"),
+        ({"HF_TOKEN": "h\u00e9"}, "the token has characters .*: check HF_TOKEN"),
+        ({"HF_HUB_ETAG_TIMEOUT": "-1"}, "HF_HUB_ETAG_TIMEOUT must be from 1 to 3600 seconds; got -1. It"),
+        ({"HF_HUB_ETAG_TIMEOUT": "2.5"}, r"from the environment \(.*'2.5'\).*HF_HUB_ETAG_TIMEOUT='2.5'"),
+        (
+            {"HF_HUB_DOWNLOAD_TIMEOUT": "", "HF_TOKEN": "secret"},
+            r"from the environment \(.*''\): correct .*HF_HUB_DOWNLOAD_TIMEOUT='', .* HF_TOKEN(,|$)",
+        ),
         ({"SKTART_ZOO": "/no/such/zoo"}, "not at /no/such/zoo/any/text/tiny, where SKTART_ZOO says"),
         ({"SKTART_ZOO": "zoo"}, "SKTART_ZOO must be 'organisation/name'.* got 'zoo'"),
     ],
-    ids=["offline", "proxy", "folder", "name"],
+    ids=["offline", "proxy", "also offline", "token", "negative", "fraction", "empty", "folder", "name"],
 )
 def test_environment_that_forbids_it(hub, tmp_path, package, client, environment, message):
     with Client(hub.endpoint, tmp_path, package, HF_HUB_CACHE=str(client.cache), **environment) as bound:
@@ -363,7 +447,7 @@ def test_environment_that_forbids_it(hub, tmp_path, package, client, environment
         assert failed["seconds"] < QUICK_S
         assert_explains(failed, message)
         assert hub.requests == []
-        if "SKTART_ZOO" not in environment:
+        if "SKTART_ZOO" not in environment and "from the environment" not in message:
             client.ask("tiny")
             assert "folder" in bound.ask("tiny")
 
@@ -413,11 +497,11 @@ def test_process_killed_in_the_middle_of_a_download(hub, tmp_path, package, clie
     assert "folder" in client.ask("tiny")
 
 
-def halt(handler):
+def halt(handler, seconds=2):
     """Send half of the content and keep the line open."""
     content = handler.hub.large[handler.path.removeprefix("/large/")]
     handler.send_part(content, len(content) // 2)
-    return silence(2)(handler, "large")
+    return silence(seconds)(handler, "large")
 
 
 def test_sixteen_processes_at_once_download_one_copy_and_predict_the_same(hub, tmp_path, package):
@@ -447,18 +531,21 @@ def test_the_default_and_what_was_pulled_answer_while_the_hub_is_out_of_reach(hu
 def test_the_clock_of_the_first_request_does_not_run_while_certificates_are_read(monkeypatch):
     """Sixteen processes on one core need longer for these than a Hub may for its answer."""
 
-    class Session:
-        def head(self, url, **options):
-            time.sleep(0 if url == "quick" else 1)
+    class Session(httpx2.Client):
+        def send(self, request, **options):
+            time.sleep(0 if request.url.path == "/quick" else 1)
+            return httpx2.Response(206, request=request, headers={"X-Repo-Commit": "abc"})
+
+    session = Session()
 
     def slow():
         time.sleep(0.3)
-        return Session()
+        return session
 
     monkeypatch.setattr(huggingface_hub, "get_session", slow)
-    _check_answers("quick", 0.2)
+    assert probe("http://hub/quick", 0.2) == "abc"
     with pytest.raises(TimeoutError, match=r"no answer within 0\.2 s"):
-        _check_answers("slow", 0.2)
+        probe("http://hub/slow", 0.2)
 
 
 @pytest.mark.parametrize("endpoint", ["http://no-such-host.invalid", "no address", "ftp://127.0.0.1"])
@@ -469,6 +556,35 @@ def test_endpoint_that_is_none(hub, tmp_path, package, client, endpoint):
         assert_explains(failed, "could not be reached .*: check the network and HF_ENDPOINT")
         client.ask("tiny")
         assert "folder" in lost.ask("tiny")
+
+
+@pytest.mark.parametrize("endpoint", ["http://127.0.0.1:99999", "http://[::1"])
+def test_endpoint_that_the_client_cannot_read(tmp_path, package, endpoint):
+    with Client(endpoint, tmp_path, package) as lost:
+        failed = lost.ask("tiny")
+        assert_explains(failed, r"cannot be set up from the environment \(.*HF_ENDPOINT='http://")
+        assert "folder" in lost.ask("auto")
+
+
+def test_file_that_another_process_removes_between_finding_and_reading(tmp_path):
+    found = FoundCheckpoint("x", "x", tmp_path, (("config.json", 64 * "0"),), "cache")
+    with pytest.raises(CheckpointIntegrityError, match=r"another process removed it, .*: load it again"):
+        found.read("config.json")
+    with pytest.raises(
+        CheckpointIntegrityError, match=f"no such file instead of {64 * '0'}; copy the folder again"
+    ):
+        replace(found, place="folder").read("config.json")
+
+
+def test_cache_of_another_user(tmp_path, monkeypatch):
+    """Root may read all, so what the system says is put into its mouth."""
+    closed = tmp_path / "closed"
+    (closed / "refs").mkdir(parents=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: str(path) == str(closed) and mode == os.F_OK)
+    error = PermissionError(13, "Permission denied", str(closed / "refs" / "main"))
+    assert re.match(rf"the Hub cache cannot be read \(Permission denied: {closed}\): make it", explain(error))
+    monkeypatch.setattr(os, "access", lambda path, mode: True)
+    assert explain(error).startswith("the Hub cache cannot be written (Permission denied): make room")
 
 
 def test_content_that_somebody_removed_from_the_cache_is_fetched_again(hub, client, tiny_checkpoint):

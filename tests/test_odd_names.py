@@ -29,6 +29,9 @@ class BytesPath:
     def __fspath__(self):
         return b"no such folder"
 
+    def __repr__(self):
+        return "BytesPath()"  # without its address: parallel runs compare the names of tests
+
 
 LONG = 300 * "x"
 NAMES = [

@@ -1,5 +1,10 @@
 """From the parameter to the encoder: which kind it is, which options it takes, and where its files are."""
 
+import os
+import re
+import subprocess
+import sys
+
 import huggingface_hub
 import numpy as np
 import pytest
@@ -122,6 +127,18 @@ def test_known_transformers_model_in_the_cache_needs_no_hub(hub, tiny):
     assert {asked[0] for asked in hub["asked"]} == {"cache"}
     with pytest.raises(EncoderError, match="'sentence-transformers/all-mpnet-base-v2' was not found"):
         locate(SHORT_NAMES["all-mpnet-base-v2"])
+
+
+def test_environment_that_the_client_cannot_read(tmp_path):
+    code = "from sktart import TartTransformer; TartTransformer('organisation/model').fit(['good'])"
+    environment = os.environ | {"HF_HUB_DOWNLOAD_TIMEOUT": "abc"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert re.search(
+        r"EncoderError: huggingface_hub .*environment .*HF_HUB_DOWNLOAD_TIMEOUT='abc'",
+        done.stderr.splitlines()[-1],
+    )
 
 
 def test_local_files_only(hub):

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -27,7 +28,7 @@ EMBEDDED = [row for row in ROWS.values() if row.embedded]
 
 
 def run_json(capsys, *arguments):
-    assert main(["zoo", *map(str, arguments), *([] if arguments[0] in ("push", "row") else ["--json"])]) == 0
+    assert main(["zoo", *map(str, arguments), "--json"]) == 0
     return json.loads(capsys.readouterr().out)
 
 
@@ -81,7 +82,14 @@ def test_show(capsys):
     printed = run_text(capsys, "show", row.name)
     assert row.sha256 in printed
     assert "features: 16" in printed
-    assert_fails(capsys, "no checkpoint 'nope'; it has gram-base", "show", "nope")
+    assert run_json(capsys, "show", "auto") == ROWS["gram-base"].to_dict()
+    assert_fails(capsys, "'nope' is neither a name of the registry nor a folder; known are", "show", "nope")
+
+
+def test_show_makes_the_row_of_what_is_not_in_the_registry(capsys):
+    folder = PACKAGE / "default"
+    row = ROWS["gram-base"].to_dict() | {"embedded": None}
+    assert run_json(capsys, "show", folder) == row | {"path": str(folder)}
 
 
 def test_pull_of_what_is_embedded_needs_no_network(capsys):
@@ -89,7 +97,10 @@ def test_pull_of_what_is_embedded_needs_no_network(capsys):
     assert places[0] == {"name": "gram-base", "place": "embedded", "folder": str(PACKAGE / "default")}
     assert run_json(capsys, "pull", "auto")[0]["name"] == "gram-base"
     assert_fails(capsys, "pull needs names, or --all", "pull")
-    assert_fails(capsys, "pull needs names, or --all", "pull", "auto", "--all")
+    for choice in (["--all"], ["--modality", "audio"], ["--dim", "3"], ["--family", "gram"]):
+        assert_fails(
+            capsys, "so they go without names; got auto, gram-base", "pull", "auto", "gram-base", *choice
+        )
 
 
 def test_where(capsys):
@@ -97,6 +108,35 @@ def test_where(capsys):
     assert "sktart/zoo" in run_text(capsys, "where")
     assert run_json(capsys, "where", "gram-base")[0]["folder"] == str(PACKAGE / "default")
     assert_fails(capsys, "is not in the Hub cache, where it belongs at", "where", "org/zoo/mine")
+
+
+def test_bad_zoo_is_no_matter_of_what_is_embedded(capsys, monkeypatch):
+    monkeypatch.setenv("SKTART_ZOO", "junk")
+    embedded = [row.name for row in EMBEDDED]
+    assert [row["name"] for row in run_json(capsys, "list")] == list(ROWS)
+    assert [row["name"] for row in run_json(capsys, "list", "--cached")] == embedded
+    assert [result["name"] for result in run_json(capsys, "verify")] == embedded
+    assert run_json(capsys, "where", "auto")[0]["place"] == "embedded"
+    for command in (["where"], ["prune"], ["pull", "--all"], ["pull", "gram-first"]):
+        assert_fails(capsys, "SKTART_ZOO must be 'organisation/name'", *command)
+
+
+@pytest.mark.parametrize("command", ["where", "prune", "list"])
+def test_environment_that_the_client_cannot_read(capsys, monkeypatch, tmp_path, command):
+    environment = environment_of(
+        "http://127.0.0.1:9", tmp_path, HF_HUB_ETAG_TIMEOUT="abc", SKTART_ZOO="me/zoo"
+    )
+    done = subprocess.run(
+        [sys.executable, "-m", "sktart", "zoo", command],
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 1
+    assert re.fullmatch(
+        r"sktart zoo: huggingface_hub .*environment .*HF_HUB_ETAG_TIMEOUT='abc'.*\n", done.stderr
+    )
 
 
 def test_verify(capsys, package):
@@ -278,6 +318,8 @@ def test_pull_as_a_program_follows_a_branch(hub, tmp_path):
 
     first = run("pull", "me/mine")
     assert first[0]["place"] == "cache"
+    shown = run("show", "me/mine", HF_HUB_OFFLINE="1")
+    assert shown == ROWS["gram-base"].to_dict() | {"embedded": None, "path": first[0]["name"]}
     second_commit = hub.commit("me/mine", {"config.json": b"{}"})
     assert run("pull", "me/mine@main")[0]["name"] == f"me/mine@{second_commit}"
     assert run("where", "me/mine", HF_HUB_OFFLINE="1")[0]["name"] == f"me/mine@{second_commit}"

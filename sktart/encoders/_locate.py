@@ -66,7 +66,7 @@ def locate(model: HubModel, revision: str | None = None, local_files_only: bool 
     EncoderError
         If no place has it, or the Hub could not have such a repository or revision.
     """
-    if not is_repository(model.repo):
+    if not is_repository(model.repo, EncoderError):
         raise EncoderError(f"a Hub id must be 'organisation/name' of a model; got {model.repo!r}")
     if revision is not None and not is_revision(revision):
         raise EncoderError(f"revision must be {REVISION_RULE}; got {revision!r}")

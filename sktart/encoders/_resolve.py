@@ -174,7 +174,7 @@ def _find_source(name: str | PathLike[str]) -> HubModel | Path:
 
 
 def _hub_model(name: str) -> HubModel:
-    if is_repository(name):
+    if is_repository(name, EncoderError):
         return _BY_REPO.get(name, HubModel(name))
     raise EncoderError(
         f"encoder {name!r} is neither a known short name nor a folder nor a Hub id 'organisation/name'; "

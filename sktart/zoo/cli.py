@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,12 +15,13 @@ from rich.markup import escape
 from rich.table import Table
 
 from sktart._files import is_folder
+from sktart._hub_client import import_client
 from sktart._runtime import resolve_device
 from sktart.exceptions import CheckpointError
 from sktart.zoo.hub import HubFolder
 from sktart.zoo.info import CheckpointInfo
 from sktart.zoo.registry import find_checkpoint, list_checkpoints, read_registry
-from sktart.zoo.resolve import REPOSITORY, FoundCheckpoint, home_of
+from sktart.zoo.resolve import REPOSITORY, FoundCheckpoint, home_of, zoo_of_environment
 from sktart.zoo.table import TITLES
 
 app = typer.Typer(
@@ -30,6 +32,7 @@ app = typer.Typer(
 )
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+Anyway = Annotated[bool, typer.Option("--json", help="Print JSON, as is done anyway.")]
 Name = Annotated[str, typer.Argument(help="Name, folder, or org/repo/path@revision of the Hub.")]
 Names = Annotated[
     list[str] | None, typer.Argument(help="Names, folders, or org/repo/path@revision of the Hub.")
@@ -77,7 +80,7 @@ def list_(
 
 @app.command()
 def show(name: Name, as_json: Json = False) -> None:
-    """Show all that the registry knows of a checkpoint."""
+    """Show all that the registry knows of a checkpoint, or what the files of another tell."""
     row = _row(name).to_dict()
     if as_json:
         _print_json(row)
@@ -95,8 +98,13 @@ def pull(
     as_json: Json = False,
 ) -> None:
     """Download checkpoints and compare them with their hashes, so that they work without a network afterwards."""
-    if bool(names) == everything:
+    if not names and not everything:
         raise CheckpointError("pull needs names, or --all")
+    if names and (everything or (dim, modality, family) != (None, None, None)):
+        raise CheckpointError(
+            "--all, --dim, --modality and --family choose from the registry, so they go without names; got "
+            f"{', '.join(names)}"
+        )
     chosen = names or _published(list_checkpoints(dim, modality, family))
     pulled = []
     for name in chosen:
@@ -148,6 +156,7 @@ def push(
     repo: Annotated[str, typer.Option(help="Repository of the Hub, organisation/name; made if need be.")],
     private: Annotated[bool, typer.Option(help="Make the repository private.")] = False,
     into: Into = None,
+    as_json: Anyway = True,
 ) -> None:
     """Publish checkpoints on the Hub with their model cards, and print their rows of the registry as JSON."""
     from sktart.zoo.publish import push as publish
@@ -170,6 +179,7 @@ def row(
     embedded: Annotated[str | None, typer.Option(help="Its place inside the package.")] = None,
     commit: Annotated[str | None, typer.Option(help="Commit that holds it on the Hub.")] = None,
     into: Into = None,
+    as_json: Anyway = True,
 ) -> None:
     """Print the row of the registry for a checkpoint folder as JSON."""
     from sktart.zoo.rows import read_rows, row_of, write_rows
@@ -188,8 +198,10 @@ def where(names: Names = None, as_json: Json = False) -> None:
     if names:
         _print_places([_here(name) for name in names], as_json)
         return
+    import_client()
     from huggingface_hub import constants
 
+    zoo_of_environment()
     places = {
         "zoo": os.environ.get("SKTART_ZOO") or REPOSITORY,
         "endpoint": constants.ENDPOINT,
@@ -231,10 +243,17 @@ def _published(rows: Iterable[CheckpointInfo]) -> list[str]:
 
 
 def _row(name: str) -> CheckpointInfo:
+    """Return the row of the registry, or one that is made of the files."""
+    from sktart.zoo.rows import row_of
+
     known = read_registry()
-    if name not in known:
-        raise CheckpointError(f"the registry has no checkpoint {name!r}; it has {', '.join(known)}")
-    return known[name]
+    if name in known:
+        return known[name]
+    found = find_checkpoint(name)
+    if found.name in known:
+        return known[found.name]
+    found.check()
+    return replace(row_of(found.folder), path=found.source)
 
 
 def _pull(name: str) -> FoundCheckpoint:

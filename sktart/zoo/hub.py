@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import os
 import re
-import threading
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from sktart._hub_client import import_client
 from sktart._hub_names import is_repository, is_revision
-from sktart._version import __version__
 from sktart.exceptions import CheckpointError
 from sktart.zoo.info import PARTS
 from sktart.zoo.integrity import is_digest
+from sktart.zoo.patience import US, answer_timeout, impatient, probe
 from sktart.zoo.unreachable import ELSEWHERE, explain
 
-TIMEOUT_S = 3.0
 _COMMIT = re.compile(r"[0-9a-f]{40}")
-# org/repo[@revision][/path], as in URIs of the Hub, or org/repo[/path][@revision]
+# org/repo[@revision][/path], as in URIs of the Hub, or org/repo[/path][@revision]; in the former only refs/pr/1 and its
+# like, as the Hub names what is neither a branch nor a tag, have '/' in the revision
 _REFERENCE = re.compile(
-    r"(?:hf://(?:models/)?)?(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<first>[^/@]+))?"
+    r"(?:hf://(?:models/)?)?(?P<repo>\w[\w.-]*/\w[\w.-]*)(?:@(?P<first>refs/[^/@]+/[^/@]+|[^/@]+))?"
     r"(?P<path>(?:/\w[\w.+-]*)*)/?(?:@(?P<last>[^@]+))?"
 )
 
@@ -52,7 +50,8 @@ class HubFolder:
     def parse(cls, reference: str) -> HubFolder | None:
         """Read ``org/repo/path@revision`` or ``hf://org/repo@revision/path``; None if it is neither.
 
-        A revision is made of letters, digits and ``._-``, in parts with ``/`` between them.
+        A revision is made of letters, digits and ``._-``, in parts with ``/`` between them. Where a path may follow,
+        only one like ``refs/pr/1`` has ``/``.
 
         Examples
         --------
@@ -83,6 +82,7 @@ class HubFolder:
 
     def cached(self) -> Path | None:
         """Return the folder in the Hub cache if all files are there; no request is made."""
+        import_client()
         from huggingface_hub import try_to_load_from_cache
 
         try:
@@ -97,6 +97,7 @@ class HubFolder:
 
     def expected(self) -> str:
         """Return where in the Hub cache the weights are looked for."""
+        import_client()
         from huggingface_hub.constants import HF_HUB_CACHE
 
         repository = Path(HF_HUB_CACHE) / f"models--{self.repo.replace('/', '--')}"
@@ -111,56 +112,33 @@ class HubFolder:
         CheckpointError
             If the Hub does not answer within seconds, or refuses, or the cache cannot be written.
         """
-        from huggingface_hub import get_hf_file_metadata, hf_hub_download, hf_hub_url
+        import_client()
+        from huggingface_hub import hf_hub_download, hf_hub_url, try_to_load_from_cache
 
         part = self.file(PARTS[0])
-        us: Any = {"library_name": "sktart", "library_version": __version__}
         try:
-            timeout = float(os.environ.get("HF_HUB_ETAG_TIMEOUT", TIMEOUT_S))
+            timeout = answer_timeout()
             url = hf_hub_url(self.repo, part, revision=self.revision)
-            _check_answers(url, timeout)
-            commit = get_hf_file_metadata(url, timeout=timeout, **us).commit_hash
+            commit = probe(url, timeout)
             if commit is None:
                 raise ValueError(f"{url} is answered by something that is no Hub")
+            part = self.file(PARTS[-1])  # large files are on another host
+            if not isinstance(try_to_load_from_cache(self.repo, part, revision=commit), str):
+                probe(hf_hub_url(self.repo, part, revision=commit), timeout)
             for name in PARTS:
                 part = self.file(name)
-                place = hf_hub_download(self.repo, part, revision=commit, **us)
+                with impatient():
+                    place = hf_hub_download(self.repo, part, revision=commit, **US)
             if not self.is_pinned:
                 # Once more by the name of the revision: the cache then knows for which commit it stands.
-                place = hf_hub_download(self.repo, part, revision=self.revision, **us)
+                with impatient():
+                    place = hf_hub_download(self.repo, part, revision=self.revision, **US)
         except Exception as error:  # the client lets errors of its HTTP library through, which changes
             raise CheckpointError(
                 f"{part} of {self.repo} at {self.revision} could not be fetched: {explain(error)}. "
                 f"It belongs at {self.expected()}. {ELSEWHERE}"
             ) from error
         return Path(place).parent
-
-
-def _check_answers(url: str, timeout: float) -> None:
-    """Raise unless something answers at `url` within `timeout` seconds, be it an error.
-
-    A download tries for half a minute before it gives up, and a look-up of the name of the host knows no time-out:
-    so one request is made before all others, in a thread that is left behind if it takes too long.
-    """
-    from huggingface_hub import get_session
-
-    # Made before the clock runs: reading certificates takes seconds where many processes share a core.
-    session = get_session()
-    errors: list[BaseException] = []
-
-    def ask() -> None:
-        try:
-            session.head(url, timeout=timeout, follow_redirects=False)
-        except Exception as error:  # as in `fetch`, where it is explained
-            errors.append(error)
-
-    thread = threading.Thread(target=ask, daemon=True)
-    thread.start()
-    thread.join(timeout)
-    if thread.is_alive():
-        raise TimeoutError(f"no answer within {timeout:g} s")
-    if errors:
-        raise errors[0]
 
 
 def committed_digests(folder: Path) -> dict[str, str]:

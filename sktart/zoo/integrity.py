@@ -41,25 +41,23 @@ def read_checked(path: Path, expected: str | None, *, cure: str) -> bytes:
     CheckpointError
         If the file cannot be read; that one is missing is a matter of integrity where a hash is expected.
     """
-    content: bytes | None
     try:
         content = path.read_bytes()
     except OSError as error:
         if expected is None or not isinstance(error, FileNotFoundError):
             cure = cure or "make it readable, or remove it and load it again"
             raise CheckpointError(f"{path} cannot be read ({error.strerror}); {cure}") from error
-        content = None
-    if expected is None:
-        assert content is not None
-        return content
-    found = "no such file" if content is None else digest_like(content, expected)
-    if content is None or found != expected:
-        kind = "sha1" if len(expected) == 40 else "sha256"
-        raise CheckpointIntegrityError(
-            f"{path} is not the file that the registry or the Hub describes: {kind} {found} instead of {expected}; "
-            f"{cure}"
-        )
+        raise _other_than(path, expected, "no such file", cure) from error
+    if expected is not None and (found := digest_like(content, expected)) != expected:
+        raise _other_than(path, expected, found, cure)
     return content
+
+
+def _other_than(path: Path, expected: str, found: str, cure: str) -> CheckpointIntegrityError:
+    kind = "sha1" if len(expected) == 40 else "sha256"
+    return CheckpointIntegrityError(
+        f"{path} is not the file that the registry or the Hub describes: {kind} {found} instead of {expected}; {cure}"
+    )
 
 
 def json_object(path: Path, content: bytes) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+from sktart._hub_client import import_client
 from sktart._hub_names import is_repository
 from sktart._version import __version__
 from sktart.exceptions import CheckpointError
@@ -43,6 +44,7 @@ def push(root: str | Path, repo: str, *, private: bool = False) -> list[Checkpoi
         If `repo` is no name of a repository, there is nothing to publish, a checkpoint is not what it was, two have
         one name, or the Hub refuses.
     """
+    import_client()
     from huggingface_hub import CommitOperationAdd, HfApi
 
     if not is_repository(repo):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sktart.zoo._networks import load_shared
 from sktart.zoo.info import CheckpointInfo
-from sktart.zoo.resolve import FoundCheckpoint, locate, resolve
+from sktart.zoo.resolve import FoundCheckpoint, NoZooError, locate, resolve
 from sktart.zoo.table import CheckpointTable
 
 if TYPE_CHECKING:
@@ -63,13 +63,20 @@ def list_checkpoints(
     ['gram-base']
     """
     known = read_registry().values()
-    here = {row.name for row in known if locate(row, PACKAGE) is not None}
+    here = {row.name for row in known if _is_here(row)}
     rows = [
         row
         for row in known
         if row.reads(dim, modality) and family in (None, row.family) and cached in (None, row.name in here)
     ]
     return CheckpointTable(rows, here)
+
+
+def _is_here(row: CheckpointInfo) -> bool:
+    try:
+        return locate(row, PACKAGE) is not None
+    except NoZooError:
+        return False  # whoever asks for it is told
 
 
 def find_checkpoint(

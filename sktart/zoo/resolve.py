@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 REPOSITORY = "sktart/zoo"
 
 
+class NoZooError(CheckpointError):
+    """``SKTART_ZOO`` is set to what is no zoo."""
+
+
 @dataclass(frozen=True)
 class FoundCheckpoint:
     """A checkpoint whose files are on this machine.
@@ -68,6 +72,12 @@ class FoundCheckpoint:
         except CheckpointIntegrityError as error:
             if self.place != "cache":
                 raise
+            if isinstance(error.__cause__, FileNotFoundError):
+                # Nothing is evicted: by now the other process may have put a good one there.
+                raise CheckpointIntegrityError(
+                    f"{path} was in the cache a moment ago, and another process removed it, as it does with a damaged "
+                    "file: load it again"
+                ) from error
             raise CheckpointIntegrityError(f"{error}{evict(path)}") from None
 
     def check(self) -> None:
@@ -189,19 +199,41 @@ def _fetch_registered(info: CheckpointInfo, download: bool) -> FoundCheckpoint:
 
 
 def home_of(info: CheckpointInfo) -> HubFolder | Path | None:
-    """Return where a registered checkpoint is kept; None if nowhere yet."""
+    """Return where a registered checkpoint is kept; None if nowhere yet.
+
+    Raises
+    ------
+    CheckpointError
+        If ``SKTART_ZOO`` is set to what is no zoo.
+    """
+    zoo = zoo_of_environment()
+    if zoo is None:
+        return HubFolder(REPOSITORY, info.path, info.commit) if info.commit else None
+    if isinstance(zoo, Path):
+        return zoo / info.path
+    # A copy of the zoo has commits of its own; the hashes of the registry hold for it as well.
+    return HubFolder(zoo.repo, info.path, zoo.revision)
+
+
+def zoo_of_environment() -> HubFolder | Path | None:
+    """Return the zoo that ``SKTART_ZOO`` names; None if it is not set.
+
+    Raises
+    ------
+    CheckpointError
+        If it names none.
+    """
     zoo = os.environ.get("SKTART_ZOO", "")
     if not zoo:
-        return HubFolder(REPOSITORY, info.path, info.commit) if info.commit else None
+        return None
     if at_home(zoo).is_absolute():
-        return at_home(zoo) / info.path
+        return at_home(zoo)
     repository = HubFolder.parse(zoo)
     if repository is None or repository.path:
-        raise CheckpointError(
+        raise NoZooError(
             f"SKTART_ZOO must be 'organisation/name', 'organisation/name@revision' or an absolute path; got {zoo!r}"
         )
-    # A copy of the zoo has commits of its own; the hashes of the registry hold for it as well.
-    return HubFolder(repository.repo, info.path, repository.revision)
+    return repository
 
 
 def _fetch(source: HubFolder, prefix: str, download: bool) -> Path:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
+from sktart._hub_client import import_client
 from sktart.exceptions import CheckpointError
 
 # A download that takes longer would be cut off; checkpoints are a few megabytes.
@@ -37,6 +38,7 @@ def prune(repos: Iterable[str], keep: Iterable[str], *, dry_run: bool = False) -
     CheckpointError
         If something cannot be removed.
     """
+    import_client()
     from huggingface_hub import scan_cache_dir
     from huggingface_hub.constants import HF_HUB_CACHE
     from huggingface_hub.errors import CacheNotFound
