@@ -4,6 +4,7 @@ import base64
 import hashlib
 import json
 import re
+import sys
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -14,6 +15,16 @@ LARGE = ".safetensors"
 
 def git_digest(content):
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
+
+
+class Server(ThreadingHTTPServer):
+    """A server that says nothing of clients that hang up, as those do that lose their patience."""
+
+    daemon_threads = True
+
+    def handle_error(self, request, client_address):
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
 
 
 class Hub:
@@ -32,8 +43,7 @@ class Hub:
         self.large = {}
         self.requests = []
         server = type("Bound", (Handler,), {"hub": self})
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), server)
-        self.server.daemon_threads = True
+        self.server = Server(("127.0.0.1", 0), server)
         self.port = self.server.server_address[1]
         self.endpoint = f"http://127.0.0.1:{self.port}"
         # Another origin, as the content of large files has on the Hub.
