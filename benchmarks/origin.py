@@ -22,16 +22,8 @@ from torch import Tensor
 from sktart import load_checkpoint
 from sktart._runtime import torch_threads
 from sktart.pretrain.bayes import posterior_predictive
-from sktart.pretrain.evaluate import kl
-from sktart.priors import Tasks, sample_tasks
-
-PRIOR = {"family": "logistic", "weight": 1.0, "n_classes": (2, 2)}
-
-
-def draw(n_rows: int, n_tasks: int, n_queries: int, generator: torch.Generator) -> Tasks:
-    """Draw tasks with 1 to 16 features and a scale of weights log-uniform in 0.5 to 10."""
-    bounds = {"context_rows": (n_rows, n_rows), "query_rows": n_queries, "max_tasks": n_tasks}
-    return sample_tasks(generator, [PRIOR], max_tokens=10**9, **bounds)
+from sktart.pretrain.evaluate import kl, logistic_tasks
+from sktart.priors import Tasks
 
 
 def without_origin(tasks: Tasks) -> tuple[Tensor, Tensor, Tensor]:
@@ -54,7 +46,7 @@ def without_origin(tasks: Tasks) -> tuple[Tensor, Tensor, Tensor]:
 def measure(name: str, n_rows: int, args: argparse.Namespace) -> dict[str, float]:
     """Compare Bayes without the origin, and the reasoner, with Bayes."""
     generator = torch.Generator().manual_seed(args.seed)
-    tasks = draw(n_rows, args.tasks, args.queries, generator)
+    tasks = logistic_tasks(generator, rows=n_rows, n_tasks=args.tasks, n_queries=args.queries)
     shown = tasks.context_x, tasks.context_y, tasks.query_x
     bayes = posterior_predictive(*shown, generator=generator).probability
     chains = {"n_samples": args.samples, "n_warmup": args.samples // 2, "generator": generator}

@@ -24,15 +24,15 @@ from cells import Cell, run_cell
 from fewshot import LABELS, OWN_LABELS
 from joblib import Memory
 from methods import OURS, REFERENCE
+from pairing import pair
 from readers import load, of_split
 from torch import Tensor
 
 from sktart import load_checkpoint
 from sktart.pretrain.bayes import posterior_predictive
-from sktart.pretrain.evaluate import kl
+from sktart.pretrain.evaluate import kl, logistic_tasks
 from sktart.pretrain.loop import pretrain
 from sktart.pretrain.recipe import recipe_from_dict
-from sktart.priors import sample_tasks
 
 Recipe = dict[str, Any]
 MOST_ROWS = 256
@@ -189,9 +189,8 @@ def score(folder: Path, args: argparse.Namespace) -> dict[str, float]:
         for seed in range(args.seeds)
         for row in run_cell(data, Cell(shares, 0.0, labels, seed), cells)
     ]
-    keys = ["dataset", "modality", "shares", "labels"]
-    wide = pd.DataFrame(rows).pivot_table(index=keys, columns="method", values="log_loss").dropna()
-    ratio = (wide[OURS] / wide[REFERENCE]).rename("ratio").reset_index()
+    losses = pair(pd.DataFrame(rows), "log_loss", [OURS, REFERENCE])
+    ratio = (losses[OURS] / losses[REFERENCE]).rename("ratio").reset_index()
     many, balanced = ratio["dataset"] == "banking77", ratio["shares"] == "balanced"
     few = ratio["labels"] <= 16
     columns = {
@@ -216,9 +215,7 @@ def score(folder: Path, args: argparse.Namespace) -> dict[str, float]:
 def bayes_answers(n_rows: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Draw tasks of the paper's prior, and answer them by Bayes' rule: context, labels, queries, probabilities."""
     generator = torch.Generator().manual_seed(0)
-    component = {"family": "logistic", "weight": 1.0, "n_classes": (2, 2)}
-    bounds = {"context_rows": (n_rows, n_rows), "query_rows": 64, "max_tasks": 128, "max_tokens": 10**6}
-    tasks = sample_tasks(generator, [component], **bounds)
+    tasks = logistic_tasks(generator, rows=n_rows)
     shown = tasks.context_x, tasks.context_y, tasks.query_x
     return *shown, posterior_predictive(*shown, generator=generator).probability
 

@@ -4,9 +4,11 @@ import origin
 import pytest
 import torch
 
+from sktart.pretrain.evaluate import logistic_tasks
+
 
 def tasks():
-    return origin.draw(6, 3, 4, torch.Generator().manual_seed(0))
+    return logistic_tasks(torch.Generator().manual_seed(0), rows=6, n_tasks=3, n_queries=4)
 
 
 def test_what_is_left_of_tasks_does_not_tell_where_the_origin_was():

@@ -84,14 +84,8 @@ def bayes_distance(
             f"n_tasks must be at least {FEWEST_TASKS}, the fewest that are drawn at once; got {n_tasks}"
         )
     generator = torch.Generator().manual_seed(seed)
-    options = {"n_features": n_features, "scale": scale}
-    tasks = sample_tasks(
-        generator,
-        ({"family": "logistic", "weight": 1.0, "n_classes": (2, 2), "options": options},),
-        context_rows=(rows, rows),
-        query_rows=n_queries,
-        max_tasks=n_tasks,
-        max_tokens=n_tasks * 2 * (rows + n_queries),
+    tasks = logistic_tasks(
+        generator, rows=rows, n_features=n_features, scale=scale, n_tasks=n_tasks, n_queries=n_queries
     )
     bayes = posterior_predictive(
         tasks.context_x, tasks.context_y, tasks.query_x, scale=scale, generator=generator
@@ -116,6 +110,27 @@ def bayes_distance(
         kl_error=(divergence.std() / n_tasks**0.5).item(),
         mc_error=bayes.standard_error.max().item(),
         **scores,
+    )
+
+
+def logistic_tasks(
+    generator: torch.Generator,
+    *,
+    rows: int,
+    n_features: tuple[int, int] = (1, 16),
+    scale: tuple[float, float] = (0.5, 10.0),
+    n_tasks: int = 128,
+    n_queries: int = 64,
+) -> Tasks:
+    """Draw tasks of the logistic prior, all with as many rows; parameters as in :func:`bayes_distance`."""
+    options = {"n_features": n_features, "scale": scale}
+    return sample_tasks(
+        generator,
+        ({"family": "logistic", "weight": 1.0, "n_classes": (2, 2), "options": options},),
+        context_rows=(rows, rows),
+        query_rows=n_queries,
+        max_tasks=n_tasks,
+        max_tokens=n_tasks * 2 * (rows + n_queries),
     )
 
 

@@ -122,13 +122,10 @@ def load_shared(found: FoundCheckpoint, device: str | torch.device, dtype: torch
     digests, read = _identify(found)
     weights, config = (digests[part] for part in CONTENT)
 
-    def build() -> Checkpoint:
-        from sktart.zoo.checkpoint import load_folder
-
-        loaded = load_folder(found.folder, found.name, source=found.source, read=read)
-        return moved(loaded, device, dtype, found)
-
-    shared = NETWORKS.get(NetworkKey.of(weights, config, device, dtype), build)
+    shared = NETWORKS.get(
+        NetworkKey.of(weights, config, device, dtype),
+        lambda: moved(found.load(read), device, dtype, found),
+    )
     identity = CheckpointIdentity(found.source, shared.identity.sha256)
     if (shared.name, shared.identity) == (found.name, identity):
         return shared

@@ -139,9 +139,8 @@ def load_checkpoint(
     >>> load_checkpoint().name
     'gram-base'
     """
-    shared = share_checkpoint(
-        checkpoint, device=device, dtype=dtype, n_features=n_features, modality=modality
-    )
+    found = find_checkpoint(checkpoint, n_features=n_features, modality=modality)
+    shared = load_shared(found, device, dtype)
     return replace(shared, reasoner=deepcopy(shared.reasoner))
 
 
@@ -151,7 +150,6 @@ def share_checkpoint(
     device: str | torch.device = "cpu",
     dtype: torch.dtype | None = None,
     n_features: int | None = None,
-    modality: str | None = None,
 ) -> Checkpoint:
     """Load a reasoner whose network all estimators of the process share, so that nobody may change it.
 
@@ -162,5 +160,4 @@ def share_checkpoint(
     >>> share_checkpoint().reasoner is share_checkpoint("gram-base").reasoner
     True
     """
-    found = find_checkpoint(checkpoint, n_features=n_features, modality=modality)
-    return load_shared(found, device, dtype)
+    return load_shared(find_checkpoint(checkpoint, n_features=n_features), device, dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -50,8 +50,13 @@ class FoundCheckpoint:
     digests: tuple[tuple[str, str], ...]
     place: str
 
-    def load(self) -> Checkpoint:
+    def load(self, read: Callable[[str], bytes] | None = None) -> Checkpoint:
         """Read the files, compare them with their hashes, and build the network, on the CPU in float32.
+
+        Parameters
+        ----------
+        read : callable, optional
+            Returns the content of a file by its name, in place of :meth:`read`.
 
         Raises
         ------
@@ -60,7 +65,8 @@ class FoundCheckpoint:
         """
         from sktart.zoo.checkpoint import load_folder
 
-        read = self.read if self.digests else None
+        if read is None and self.digests:
+            read = self.read
         return load_folder(self.folder, self.name, source=self.source, read=read)
 
     def read(self, part: str) -> bytes:
