@@ -37,6 +37,12 @@ def package(tmp_path, monkeypatch):
 
 
 @pytest.fixture
+def no_networks():
+    """Forget networks of other tests: one that came from a folder with the same weights is shared by another name."""
+    NETWORKS.clear()
+
+
+@pytest.fixture
 def folder(tmp_path):
     return shutil.copytree(PACKAGE / "default", tmp_path / "mine")
 
@@ -80,6 +86,7 @@ def test_embedded_files_are_those_of_the_zoo(info):
         assert (embedded / name).read_bytes() == (hub / name).read_bytes(), name
 
 
+@pytest.mark.usefixtures("no_networks")
 def test_auto_is_the_default_and_loading_again_gives_the_same_object():
     assert share_checkpoint() is share_checkpoint("auto") is share_checkpoint(DEFAULT)
     assert load_checkpoint().name == DEFAULT
@@ -129,6 +136,7 @@ def test_a_new_config_in_a_folder_is_seen(folder):
         load_checkpoint(folder)
 
 
+@pytest.mark.usefixtures("no_networks")
 def test_name_of_the_registry_wins_over_a_folder_and_a_path_does_not(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / DEFAULT).mkdir()
