@@ -94,13 +94,6 @@ def test_balanced_tasks_have_equal_counts_in_context_and_queries(each_class):
     assert (counts(tasks.context_y, 3) == 10).all(1).float().mean().item() == pytest.approx(0.4, abs=0.2)
 
 
-def test_stratified_tasks_have_the_same_shares_in_context_and_queries():
-    component = {**COMPONENT, "n_classes": (2, 2), "stratified": 1.0, "each_class": False}
-    sizes = {"context_rows": (64, 64), "query_rows": 64, "max_tasks": 100, "max_tokens": 10**6}
-    tasks = sample_tasks(generator(), [component], **sizes)
-    assert (counts(tasks.context_y, 2) - counts(tasks.query_y, 2)).abs().max() <= 2
-
-
 def test_wrong_labels_come_after_balancing():
     component = {**COMPONENT, "n_classes": (2, 2), "balanced": 1.0, "label_noise": 1.0}
     tasks = sample_tasks(

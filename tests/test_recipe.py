@@ -154,11 +154,6 @@ def test_a_value_that_breaks_its_rule_is_named(change, message):
         ({"label_noise": 1.5}, "label_noise of linear must be a number from 0 to 1, got 1.5"),
         ({"unit_rows": "all"}, "unit_rows of linear must be a number from 0 to 1, got 'all'"),
         ({"balanced": -0.1}, "balanced of linear must be a number from 0 to 1, got -0.1"),
-        ({"stratified": 2}, "stratified of linear must be a number from 0 to 1, got 2"),
-        (
-            {"balanced": 0.5, "stratified": 0.6},
-            r"balanced and stratified of linear together must not exceed 1, got \[0.5, 0.6\]",
-        ),
         ({"projected": True}, "projected of linear must be a number from 0 to 1, got True"),
         ({"context_rows": [8, 4]}, r"context_rows of linear must be two rising positive .*, got \[8, 4\]"),
         ({"context_rows": [0, 4]}, r"context_rows of linear must be .* got \[0, 4\]"),
@@ -181,7 +176,6 @@ def test_a_component_may_have_every_key():
         "each_class": True,
         "context_rows": [4, 6],
         "balanced": 0.5,
-        "stratified": 0.5,
         "unit_rows": 1,
         "label_noise": 0,
         "projected": 0.1,
@@ -337,14 +331,13 @@ def test_context_rows_of_a_decoder_are_those_of_its_components():
     [
         (decoder_values(context_rows=[4, 9]), r"together \(=13\) must not exceed n_pairs \(=12\)"),
         (decoder_values(balanced=0.5), "sequences that are not balanced, .* got balanced 0.5"),
-        (decoder_values(stratified=0.5), "sequences that are not stratified, .* got stratified 0.5"),
         (decoder_values() | {"query_rows": 5}, r"together \(=13\) must not exceed n_pairs \(=12\)"),
         (decoder_values(options={"n_features": [1, 5]}), "n_features must not exceed the network's 4, got"),
         (decoder_values(options={}), "n_features must not exceed the network's 4, got"),
         (decoder_values(each_class=True), "each_class false"),
         (decoder_values(family="linear", n_classes=[2, 3]), r"with n_classes \[2, 2\]"),
     ],
-    ids=["own length", "balanced", "stratified", "length", "features", "open", "each class", "classes"],
+    ids=["own length", "balanced", "length", "features", "open", "each class", "classes"],
 )
 def test_rules_for_a_decoder(values, message):
     with pytest.raises(RecipeError, match=message):

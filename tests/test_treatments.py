@@ -1,4 +1,4 @@
-"""What tasks of any family go through: which rows are taken, spheres, wrong labels, each class first, projection."""
+"""What tasks of any family go through: balance, spheres, wrong labels, each class first, projection."""
 
 import pytest
 import torch
@@ -57,7 +57,7 @@ def uneven_labels(n_tasks, counts):
 
 def test_balanced_rows_come_from_each_class_in_turn():
     y = uneven_labels(50, [30, 20, 10])
-    x, balanced = _treatments.take_rows(generator(), numbered(y), y, 3, 1.0, 0.0, 30)
+    x, balanced = _treatments.balance(generator(), numbered(y), y, 3, 1.0, 30)
     for n_rows in range(0, 31, 3):
         assert (class_counts(balanced[:, :n_rows], 3) == n_rows // 3).all()
     rows = x[..., 0].long()
@@ -69,14 +69,14 @@ def test_balanced_rows_come_from_each_class_in_turn():
 
 def test_balanced_classes_that_run_out_leave_the_turns_to_the_others():
     y = uneven_labels(20, [30, 20, 4])
-    _, balanced = _treatments.take_rows(generator(), numbered(y), y, 3, 1.0, 0.0, 24)
+    _, balanced = _treatments.balance(generator(), numbered(y), y, 3, 1.0, 24)
     assert (class_counts(balanced[:, :12], 3) == 4).all()
     assert (class_counts(balanced, 3) == torch.tensor([10, 10, 4])).all()
 
 
 def test_a_balanced_label_does_not_tell_the_first_of_the_next_turn():
     y = uneven_labels(4000, [4, 4])
-    _, balanced = _treatments.take_rows(generator(), numbered(y), y, 2, 1.0, 0.0, 4)
+    _, balanced = _treatments.balance(generator(), numbered(y), y, 2, 1.0, 4)
     turns = balanced.unflatten(1, (2, 2))
     assert (turns.sum(2) == 1).all()
     alike = turns[:, 0, 0] == turns[:, 1, 0]
@@ -86,34 +86,13 @@ def test_a_balanced_label_does_not_tell_the_first_of_the_next_turn():
 
 def test_a_share_of_tasks_is_balanced_and_of_the_others_the_first_rows_are_taken():
     y = (torch.rand(2000, 160, generator=generator(3)) < 0.2).long()
-    x, taken = _treatments.take_rows(generator(), numbered(y), y, 2, 0.6, 0.0, 16)
+    x, taken = _treatments.balance(generator(), numbered(y), y, 2, 0.6, 16)
     assert x.shape == (2000, 16, 1)
     balanced = taken.sum(1) == 8
     untouched = (x[..., 0] == torch.arange(16)).all(1)
     assert (balanced | untouched).all()
     assert balanced.float().mean().item() == pytest.approx(0.6, abs=0.04)
     assert torch.equal(taken[untouched], y[untouched, :16])
-
-
-def test_stratified_rows_have_the_same_class_shares_in_every_part():
-    y = uneven_labels(200, [80, 30, 10])
-    x, taken = _treatments.take_rows(generator(), numbered(y), y, 3, 0.0, 1.0, 60)
-    for start, stop in ((0, 24), (24, 60)):
-        expected = torch.tensor([80, 30, 10]) * (stop - start) / 120
-        assert (class_counts(taken[:, start:stop], 3) - expected).abs().max() <= 1
-    assert torch.equal(y.gather(1, x[..., 0].long()), taken)
-
-
-def test_shares_of_balanced_and_stratified_tasks_add_up():
-    y = (torch.rand(3000, 160, generator=generator(3)) < 0.25).long()
-    x, taken = _treatments.take_rows(generator(), numbered(y), y, 2, 0.3, 0.5, 80)
-    untouched = (x[..., 0] == torch.arange(80)).all(1)
-    assert untouched.float().mean().item() == pytest.approx(0.2, abs=0.03)
-    balanced = ~untouched & (taken[:, :40].sum(1) == 20)
-    assert balanced.float().mean().item() == pytest.approx(0.3, abs=0.03)
-    stratified = ~untouched & ~balanced
-    first, rest = taken[:, :40].sum(1)[stratified], taken[:, 40:].sum(1)[stratified]
-    assert (first - rest).abs().max() <= 2
 
 
 def flat(n_tasks, n_rows, n_features):

@@ -16,7 +16,7 @@ from sktart.priors import FAMILIES
 from sktart.reasoners.config import DecoderConfig, ReasonerConfig, config_from_dict
 
 # Of tasks, or of groups; for what they do see sktart.priors.sample_tasks.
-SHARES = ("balanced", "stratified", "unit_rows", "label_noise", "projected")
+SHARES = ("balanced", "unit_rows", "label_noise", "projected")
 COMPONENT_KEYS = {
     "family",
     "weight",
@@ -206,9 +206,6 @@ def _component_problems(component: Any) -> list[str]:
     for key in SHARES:
         if not _is_number(component.get(key, 0), 1):
             problems.append(f"{key} of {family} must be a number from 0 to 1, got {component[key]!r}")
-    ways = [component.get(key, 0) for key in ("balanced", "stratified")]
-    if all(_is_number(way, 1) for way in ways) and sum(ways) > 1:
-        problems.append(f"balanced and stratified of {family} together must not exceed 1, got {ways}")
     if not _are_bounds(component.get("context_rows", (1, 1)), 1):
         problems.append(
             f"context_rows of {family} must be two rising positive integers, got {component['context_rows']!r}"
@@ -235,12 +232,11 @@ def _decoder_problems(recipe: Recipe, network: DecoderConfig) -> list[str]:
             )
         if tuple(component["n_classes"]) != (2, 2) or component.get("each_class", True):
             problems.append("a decoder learns from sequences with n_classes [2, 2] and each_class false")
-        problems += [
-            f"a decoder learns from sequences that are not {way}, where a label would tell the next, "
-            f"got {way} {component[way]!r}"
-            for way in ("balanced", "stratified")
-            if component.get(way, 0) > 0
-        ]
+        if component.get("balanced", 0) > 0:
+            problems.append(
+                "a decoder learns from sequences that are not balanced, where a label would tell the next, "
+                f"got balanced {component['balanced']!r}"
+            )
     return problems
 
 

@@ -11,32 +11,19 @@ USUAL_COMPONENTS = 64  # what projected groups are cut to half of the time, as p
 MOST_COMPONENTS = 128
 
 
-def take_rows(
-    generator: Generator,
-    x: Tensor,
-    y: Tensor,
-    n_classes: int,
-    balanced: float,
-    stratified: float,
-    n_rows: int,
+def balance(
+    generator: Generator, x: Tensor, y: Tensor, n_classes: int, share: float, n_rows: int
 ) -> tuple[Tensor, Tensor]:
-    """Take `n_rows` of the rows of each task: in turn, in proportion, or the first.
+    """Take `n_rows` of the rows of each task: of a share of tasks from each class in turn, of others the first.
 
-    Of a share of tasks, `balanced`, rows are taken from each class in turn, as a user does who labels as many rows of
-    each class, whatever shares the classes have; where a class has no more rows, the others go on in turn. Of a share,
-    `stratified`, they are taken from each class in proportion, so that the first rows have the same class shares as the
-    others, as those that `train_test_split(stratify=y)` gives.
+    So a user labels who takes as many rows of each class, whatever shares the classes have. Where a class has no more
+    rows, the others go on in turn.
     """
     is_class = y[..., None] == torch.arange(n_classes)  # (B, R, C)
     turn = is_class.cumsum(1).gather(2, y[..., None]).squeeze(-1)
-    count = is_class.sum(1).gather(1, y)
-    way = torch.rand(y.shape[0], 1, generator=generator)
+    is_balanced = torch.rand(y.shape[0], 1, generator=generator) < share
     # The classes of one turn come in random order: a fixed one would tell labels.
-    jitter = torch.rand(y.shape, generator=generator)
-    in_proportion = torch.where(
-        way < balanced + stratified, (turn - jitter) / count, torch.arange(y.shape[1])
-    )
-    key = torch.where(way < balanced, turn + jitter, in_proportion)
+    key = torch.where(is_balanced, turn + torch.rand(y.shape, generator=generator), torch.arange(y.shape[1]))
     return _reorder(x, y, key.argsort(dim=1)[:, :n_rows])
 
 

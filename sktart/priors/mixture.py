@@ -10,7 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from sktart.priors._draws import log_uniform_int
-from sktart.priors._treatments import each_class_first, label_noise, project, take_rows, unit_rows
+from sktart.priors._treatments import balance, each_class_first, label_noise, project, unit_rows
 from sktart.priors.clusters import sample_clusters
 from sktart.priors.linear import sample_linear
 from sktart.priors.logistic import sample_logistic
@@ -57,7 +57,6 @@ def sample_tasks(
         of the family and
 
         - `balanced`, the share of tasks whose rows are taken from each class in turn; twice as many rows are drawn
-        - `stratified`, the share of tasks whose context and queries have the same class shares
         - `unit_rows`, the share of tasks whose rows lie on a sphere
         - `label_noise`, the share of tasks with wrong labels, which come after balancing
         - `each_class`, whether the context begins with a row of each class; true unless said otherwise
@@ -81,13 +80,13 @@ def sample_tasks(
     n_context = max(log_uniform_int(generator, chosen.get("context_rows", context_rows)), n_classes)
     n_rows = n_context + query_rows
     n_tasks = max(FEWEST_TASKS, min(max_tasks, max_tokens // (n_rows * n_classes)))
-    balanced, stratified = chosen.get("balanced", 0.0), chosen.get("stratified", 0.0)
+    balanced = chosen.get("balanced", 0.0)
     # A rare class has to last for as many turns as the others.
     n_drawn = 2 * n_rows if balanced else n_rows
     family = FAMILIES[chosen["family"]]
     x, y = family(generator, n_tasks, n_drawn, n_classes, **chosen.get("options", {}))
-    if balanced or stratified:
-        x, y = take_rows(generator, x, y, n_classes, balanced, stratified, n_rows)
+    if balanced:
+        x, y = balance(generator, x, y, n_classes, balanced, n_rows)
     x = unit_rows(generator, x, chosen.get("unit_rows", 0.0))
     y = label_noise(generator, y, n_classes, chosen.get("label_noise", 0.0))
     if chosen.get("each_class", True):
