@@ -249,7 +249,13 @@ def main(argv: list[str] | None = None) -> None:
             path.write_text(json.dumps(score(folder, args)), encoding="utf-8")
         metrics = json.loads((folder / "metrics.json").read_text(encoding="utf-8"))["training"]
         last = mean(metrics["loss_by_epoch"][-2:])
-        line = {"variant": name, "minutes": round(metrics["seconds"] / 60, 1), "loss": last}
+        weights = sum(weight.numel() for weight in load_checkpoint(folder).reasoner.parameters())
+        line = {
+            "variant": name,
+            "weights": weights,
+            "minutes": round(metrics["seconds"] / 60, 1),
+            "loss": last,
+        }
         lines.append(line | json.loads(path.read_text(encoding="utf-8")))
         print(pd.DataFrame(lines).round(4).to_markdown(index=False), flush=True)
 

@@ -19,7 +19,7 @@ from torch.nn import functional as F
 from sktart.exceptions import RecipeError
 from sktart.pretrain import loop
 from sktart.pretrain._start import begin_with
-from sktart.pretrain.batches import Epoch, TaskStream
+from sktart.pretrain.batches import Epoch, TaskStream, group_seed
 from sktart.pretrain.loop import STATE_FILE, pretrain
 from sktart.pretrain.net import PretrainNet, schedule
 from sktart.pretrain.recipe import read_recipe, recipe_from_dict
@@ -306,6 +306,23 @@ class LastFirst(Executor):
         return future
 
 
+def test_tasks_follow_the_seed_and_the_step():
+    def first_rows(seed, step):
+        return [group.context_x[0, 0, :1].item() for group in TaskStream(replace(RECIPE, seed=seed))[step]]
+
+    drawn = [value for seed in (0, 1, 2, 2**31 - 1) for step in (0, 1) for value in first_rows(seed, step)]
+    assert len(set(drawn)) == len(drawn)
+    assert first_rows(1, 1) == first_rows(1, 1)
+
+
+def test_seeds_of_groups_keep_apart():
+    # torch reads 32 bits: a seed that was shifted by 32 drew the tasks of every other one.
+    starts = np.sort([group_seed(seed, 0) for seed in range(1000)])
+    assert np.diff(starts).min() > 1_000_000
+    assert [group_seed(0, group) for group in range(3)] == [0, 1, 2]  # as shipped checkpoints were trained
+    assert group_seed(2**31 - 1, 2**32) < 2**32
+
+
 def test_order_in_which_groups_are_done_changes_no_bit():
     def stepped(workers):
         net = PretrainNet(RECIPE, workers).initialize()
@@ -318,6 +335,21 @@ def test_order_in_which_groups_are_done_changes_no_bit():
     reversed_losses, reversed_parameters = stepped(LastFirst())
     assert losses == reversed_losses
     assert all(torch.equal(a, b) for a, b in zip(parameters, reversed_parameters, strict=True))
+
+
+def test_gradients_do_not_depend_on_when_other_threads_end():
+    net = PretrainNet(replace(RECIPE, precision="bfloat16"), ThreadPoolExecutor(1)).initialize()
+    with torch.no_grad():
+        for (
+            parameter
+        ) in net.module_.parameters():  # from zeros, only one of the two uses of a weight has a gradient
+            parameter += 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0))
+    group = TaskStream(RECIPE)[0][0]
+    _, expected = net._loss_and_gradients(group)
+    # What the end of autocast does in any other thread.
+    net.module_.blocks[0].register_forward_hook(lambda *_: torch.clear_autocast_cache())
+    _, gradients = net._loss_and_gradients(group)
+    assert all(torch.equal(a, b) for a, b in zip(gradients, expected, strict=True))
 
 
 def test_training_starts_from_the_weights_of_a_checkpoint(whole, tmp_path):

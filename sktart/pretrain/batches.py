@@ -42,7 +42,7 @@ class TaskStream(Dataset):
         ]
         return [
             sample_tasks(
-                torch.Generator().manual_seed((recipe.seed << 32) + group),
+                torch.Generator().manual_seed(group_seed(recipe.seed, group)),
                 components,
                 context_rows=_at_most(recipe.context_rows, recipe.limit("context_rows", step)),
                 query_rows=recipe.query_rows,
@@ -51,6 +51,15 @@ class TaskStream(Dataset):
             )
             for group in groups
         ]
+
+
+def group_seed(seed: int, group: int) -> int:
+    """Return the seed of a group's generator: its number, moved far away from those of other seeds.
+
+    A generator of torch on the CPU reads the low 32 bits of its seed only. Multiples of 2^32 / golden ratio, modulo
+    2^32, stay far apart; the groups of seed 0 have the seeds 0, 1, 2, ...
+    """
+    return (seed * 2654435769 + group) % 2**32
 
 
 def _limited(component: Mapping[str, Any], recipe: Recipe, step: int) -> Mapping[str, Any]:

@@ -102,7 +102,9 @@ class PretrainNet(NeuralNet):
 
     def _loss_and_gradients(self, tasks: Tasks) -> tuple[Tensor, tuple[Tensor, ...]]:
         device = torch.device(self.device)
-        with torch.autocast(device.type, torch.bfloat16, enabled=self.recipe.precision == "bfloat16"):
+        low = self.recipe.precision == "bfloat16"
+        # All threads share the cache of cast weights, and each clears it: gradients would depend on who was first.
+        with torch.autocast(device.type, torch.bfloat16, enabled=low, cache_enabled=False):
             loss = self.module_.loss(
                 tasks.context_x.to(device),
                 tasks.context_y.to(device),

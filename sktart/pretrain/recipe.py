@@ -28,7 +28,7 @@ COMPONENT_KEYS = {
     *SHARES,
 }
 RAMPS = ("n_features", "context_rows")
-MAX_SEED = 2**31 - 1  # a seed and the number of a group together make the 64-bit seed of a generator
+MAX_SEED = 2**31 - 1
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,7 @@ class Recipe:
     ----------
     name : str
     seed : int
+        Of the weights and of the tasks.
     network : ReasonerConfig
     prior : tuple of dict
         Components of the mixture, see :func:`sktart.priors.sample_tasks`; one with `from_step` joins at that step.
