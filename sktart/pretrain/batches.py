@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import torch
@@ -86,5 +87,12 @@ class Epoch:
         self.stream = stream
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, list[Tasks]]]:
-        for step in range(self.stream.start, self.stream.start + len(self.stream)):
-            yield torch.tensor([step]), self.stream[step]
+        steps = range(self.stream.start, self.stream.start + len(self.stream))
+        # The tasks of the next step are drawn while the network learns from these.
+        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as ahead:
+            drawn = ahead.submit(self.stream.__getitem__, steps.start)
+            for step in steps:
+                groups = drawn.result()
+                if step + 1 < steps.stop:
+                    drawn = ahead.submit(self.stream.__getitem__, step + 1)
+                yield torch.tensor([step]), groups

@@ -88,8 +88,12 @@ class PretrainNet(NeuralNet):
         """Make one step on the mean loss of the groups of one batch."""
         step, groups = int(batch[0]), batch[1]
         self._set_training(True)
-        results = list(self.workers_.map(self._loss_and_gradients, groups))
+        # The largest groups first, so that no worker is left alone with one of them at the end.
+        largest_first = sorted(range(len(groups)), key=lambda group: -groups[group].n_tokens)
+        by_size = [groups[group] for group in largest_first]
+        done = dict(zip(largest_first, self.workers_.map(self._loss_and_gradients, by_size), strict=True))
         # Summed in the order of the groups, so that it does not matter which worker was done first.
+        results = [done[group] for group in range(len(groups))]
         for parameter, *gradients in zip(self.module_.parameters(), *(g for _, g in results), strict=True):
             parameter.grad = torch.stack(gradients).mean(0)
         nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)

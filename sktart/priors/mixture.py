@@ -37,6 +37,11 @@ class Tasks:
     query_y: Tensor  # (B, M)
     n_classes: int
 
+    @property
+    def n_tokens(self) -> int:
+        """Rows of either kind times classes, over all tasks: what a pass over them costs, about."""
+        return (self.context_y.numel() + self.query_y.numel()) * self.n_classes
+
 
 def sample_tasks(
     generator: Generator,
