@@ -339,10 +339,9 @@ def test_order_in_which_groups_are_done_changes_no_bit():
 
 def test_gradients_do_not_depend_on_when_other_threads_end():
     net = PretrainNet(replace(RECIPE, precision="bfloat16"), ThreadPoolExecutor(1)).initialize()
+    # From zeros, only one of the two uses of a weight has a gradient.
     with torch.no_grad():
-        for (
-            parameter
-        ) in net.module_.parameters():  # from zeros, only one of the two uses of a weight has a gradient
+        for parameter in net.module_.parameters():
             parameter += 0.1 * torch.randn(parameter.shape, generator=torch.Generator().manual_seed(0))
     group = TaskStream(RECIPE)[0][0]
     _, expected = net._loss_and_gradients(group)
