@@ -89,10 +89,15 @@ class Epoch:
     def __iter__(self) -> Iterator[tuple[torch.Tensor, list[Tasks]]]:
         steps = range(self.stream.start, self.stream.start + len(self.stream))
         # The tasks of the next step are drawn while the network learns from these.
-        with ThreadPoolExecutor(1, initializer=torch.set_num_threads, initargs=(1,)) as ahead:
+        with one_thread_each(1) as ahead:
             drawn = ahead.submit(self.stream.__getitem__, steps.start)
             for step in steps:
                 groups = drawn.result()
                 if step + 1 < steps.stop:
                     drawn = ahead.submit(self.stream.__getitem__, step + 1)
                 yield torch.tensor([step]), groups
+
+
+def one_thread_each(workers: int) -> ThreadPoolExecutor:
+    """Return a pool whose workers compute with one torch thread each; torch keeps the number for each thread."""
+    return ThreadPoolExecutor(workers, initializer=torch.set_num_threads, initargs=(1,))

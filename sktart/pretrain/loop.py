@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import time
-from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -17,7 +16,7 @@ from tqdm import tqdm
 from sktart._runtime import resolve_device, torch_threads
 from sktart._version import __version__
 from sktart.exceptions import RecipeError
-from sktart.pretrain.batches import TaskStream
+from sktart.pretrain.batches import TaskStream, one_thread_each
 from sktart.pretrain.net import PretrainNet
 from sktart.pretrain.recipe import Recipe, recipe_from_dict
 from sktart.zoo.checkpoint import WEIGHTS, save_checkpoint
@@ -144,7 +143,7 @@ def pretrain(
     stream = TaskStream(recipe)
     # Groups of a step in parallel, one torch thread each, beat two threads in each operation (docs/lab_notes.md).
     workers = min(recipe.groups, os.cpu_count() or 1)
-    with torch_threads(1), ThreadPoolExecutor(workers, initializer=one_thread) as pool:
+    with torch_threads(1), one_thread_each(workers) as pool:
         net = PretrainNet(recipe, pool, device=resolve_device(device)).initialize()
         reached = load_state(state_path, net) or {"steps": 0, "seconds": 0.0, "losses": []}
         stream.start = reached["steps"]
@@ -186,8 +185,3 @@ def training_record(reached: dict[str, Any], device: str) -> dict[str, Any]:
         "versions": {"sktart": __version__, **{name: version(name) for name in ("torch", "skorch", "numpy")}},
         "loss_by_epoch": [round(loss, 4) for loss in reached["losses"]],
     }
-
-
-def one_thread() -> None:
-    """Let the calling thread compute with one torch thread; the number is kept for each thread."""
-    torch.set_num_threads(1)
