@@ -99,7 +99,8 @@ def measure_component(
         y, truth = tasks.context_y.numpy(), tasks.query_y.numpy()
         for task in range(2):
             for labels in LABELS:
-                if labels >= 2 * n_classes:
+                # With wide odds a class may be too rare for a small context, even a balanced one.
+                if labels >= 2 * n_classes and len(np.unique(y[task, :labels])) > 1:
                     found = measure(x[task, :labels], y[task, :labels], asked[task], truth[task])
                     yield {"what": name, "draw": 2 * group + task, "labels": labels, **found}
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import os
 import time
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import torch
+from joblib import cpu_count
 from skorch.callbacks import Callback
 from tqdm import tqdm
 
@@ -142,7 +142,7 @@ def pretrain(
     out.mkdir(parents=True, exist_ok=True)
     stream = TaskStream(recipe)
     # Groups of a step in parallel, one torch thread each, beat two threads in each operation (docs/lab_notes.md).
-    workers = min(recipe.groups, os.cpu_count() or 1)
+    workers = min(recipe.groups, cpu_count())
     with torch_threads(1), one_thread_each(workers) as pool:
         net = PretrainNet(recipe, pool, device=resolve_device(device)).initialize()
         reached = load_state(state_path, net) or {"steps": 0, "seconds": 0.0, "losses": []}
@@ -180,7 +180,7 @@ def training_record(reached: dict[str, Any], device: str) -> dict[str, Any]:
     return {
         "steps": reached["steps"],
         "seconds": round(reached["seconds"]),
-        "cores": os.cpu_count(),
+        "cores": cpu_count(),
         "device": device,
         "versions": {"sktart": __version__, **{name: version(name) for name in ("torch", "skorch", "numpy")}},
         "loss_by_epoch": [round(loss, 4) for loss in reached["losses"]],

@@ -109,12 +109,13 @@ def _few_shot_lines(groups: list[dict[str, Any]]) -> list[str]:
 def _training_lines(recipe: dict[str, Any], training: dict[str, Any]) -> list[str]:
     families = sorted({component["family"] for component in recipe["prior"]})
     low, high = recipe["context_rows"]
+    cores = training["cores"]
     return [
         f"- trained on synthetic tasks only ({', '.join(families)}), {training['steps']} steps, seed {recipe['seed']}",
         # A decoder learns from the beginnings of its sequences as well.
         f"- contexts of {f'{low} to' if low < high else 'up to'} {high} rows were seen in training",
         f"- made by `sktart pretrain recipe.json` in {training['seconds'] / 60:.0f} minutes "
-        f"on {training['device']} ({training['cores']} cores)"
+        f"on {training['device']} ({cores} core{'s' if cores > 1 else ''})"
         + (f", starting from {recipe['start']}" if recipe.get("start") else ""),
     ]
 
