@@ -20,11 +20,9 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-pretrain: $(READY)  ## rebuild the default checkpoint from its two recipes; the same command goes on after a stop
-	$(BIN)/sktart pretrain zoo/any/any/gram-first/recipe.json --out runs/zoo/any/any/gram-first
-	# The second recipe starts from zoo/any/any/gram-first, below the current folder.
-	cd runs && $(abspath $(BIN))/sktart pretrain ../zoo/any/any/gram-base/recipe.json --out zoo/any/any/gram-base
-	$(BIN)/sktart evaluate runs/zoo/any/any/gram-base --save
+pretrain: $(READY)  ## rebuild the default checkpoint from its recipe; the same command goes on after a stop
+	$(BIN)/sktart pretrain zoo/any/any/gram-base/recipe.json --out runs/gram-base
+	$(BIN)/sktart evaluate runs/gram-base --save
 
 clean:
 	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

@@ -151,7 +151,7 @@ def test_errors_of_pretrain_end_in_one_line(recipe, tmp_path, capsys):
 
 
 def test_errors_of_evaluate_end_in_one_line(folder, tmp_path, capsys):
-    assert_fails(capsys, ["evaluate", "gram-bas"], "did you mean 'gram-base' or 'gram-first'?")
+    assert_fails(capsys, ["evaluate", "gram-bas"], "did you mean 'gram-base' or 'gram-large'?")
     assert_fails(capsys, ["evaluate", folder, "--tasks", "1"], "n_tasks must be at least 2")
     assert_fails(capsys, ["evaluate", tmp_path], "model.safetensors, config.json missing")
     config = json.loads((folder / "config.json").read_text(encoding="utf-8"))

@@ -117,7 +117,7 @@ def test_bad_zoo_is_no_matter_of_what_is_embedded(capsys, monkeypatch):
     assert [row["name"] for row in run_json(capsys, "list", "--cached")] == embedded
     assert [result["name"] for result in run_json(capsys, "verify")] == embedded
     assert run_json(capsys, "where", "auto")[0]["place"] == "embedded"
-    for command in (["where"], ["prune"], ["pull", "--all"], ["pull", "gram-first"]):
+    for command in (["where"], ["prune"], ["pull", "--all"], ["pull", "gram-large"]):
         assert_fails(capsys, "SKTART_ZOO must be 'organisation/name'", *command)
 
 

@@ -58,7 +58,7 @@ def list_checkpoints(
     --------
     >>> from sktart import list_checkpoints
     >>> [info.name for info in list_checkpoints()]
-    ['gram-base', 'tart-decoder-d16', 'gram-first']
+    ['gram-base', 'tart-decoder-d16', 'gram-large', 'gram-image', 'gram-tabular']
     >>> [info.name for info in list_checkpoints(dim=384, cached=True)]
     ['gram-base']
     """
