@@ -1,0 +1,32 @@
+"""The comparison of two checkpoints on the same draws."""
+
+import checkpoints
+import numpy as np
+import pandas as pd
+import pytest
+
+
+def rows(log_losses, method="sktart", labels=8):
+    cell = {"split": "development", "modality": "text", "dataset": "a", "encoder": "minilm", "classes": 2}
+    cell |= {"shares": "balanced", "noise": 0.0, "labels": labels, "method": method, "accuracy": 0.5}
+    return pd.DataFrame([cell | {"seed": seed, "log_loss": loss} for seed, loss in enumerate(log_losses)])
+
+
+def test_change_is_of_the_draws_and_cells_that_both_have():
+    old = pd.concat([rows([0.4, 0.8, 0.1]), rows([9.0], "LogisticRegressionCV"), rows([1.0], labels=512)])
+    cells = checkpoints.in_pairs(old, pd.concat([rows([0.2, 0.8]), rows([2.0], labels=512)]))
+    assert len(cells) == 1
+    assert cells["change"][0] == pytest.approx(np.log(0.5) / 2)
+    assert cells["error"][0] == pytest.approx(np.log(2) / 2)
+
+
+def test_a_line_for_each_kind_of_cells_and_one_for_all(tmp_path, capsys):
+    paths = [str(tmp_path / name) for name in ("old.csv", "new.csv")]
+    for path, losses in zip(paths, ([0.4, 0.8], [0.2, 0.4]), strict=True):
+        rows(losses).to_csv(path, index=False)
+    checkpoints.main(["--old", paths[0], "--new", paths[1]])
+    lines = capsys.readouterr().out.splitlines()[2:]
+    assert lines == [
+        "| development | text | balanced | 0.0 | 1 | -50.0 ± 0.0 | +0.00 | 1 of 1 |",
+        "| development | text | all | all | 1 | -50.0 ± 0.0 | +0.00 | 1 of 1 |",
+    ]
