@@ -14,6 +14,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.decomposition import PCA
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.dummy import DummyClassifier
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, RidgeClassifierCV
@@ -130,6 +131,12 @@ METHODS = {
     ),
     "5-NN": Method(lambda X, y, checkpoint: KNeighborsClassifier(min(5, len(y)))),
     "prototypes": Method(lambda X, y, checkpoint: Prototypes()),
+    # What users of tables have; slow, and no rival on embeddings.
+    "random forest": Method(
+        lambda X, y, checkpoint: RandomForestClassifier(min_samples_leaf=2, random_state=0),
+        modalities=frozenset({"table"}),
+        is_default=False,
+    ),
     "prior": Method(lambda X, y, checkpoint: DummyClassifier(strategy="prior")),
     # A minute or more a fit.
     "contrastive fine-tuning": Method(

