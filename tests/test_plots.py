@@ -20,19 +20,25 @@ def test_pools_add_up():
     one = [[0, 0, 0], [2, 1.2, 1]]
     rows = table(*(row(OURS, 1.0, seed=seed, dataset=name) for seed in range(2) for name in ("one", "two")))
     rows["reliability"] = [one, one, one, [[1, 0.4, 1], [2, 1.6, 2]]]
-    pools = [calibration.pool(group) for _, group in rows.groupby("dataset")]
-    joined = calibration.join(pools)
-    expected = [[0, 1, 0.4, 1], [1, 8, (3 * 1.2 + 1.6) / 8, 5 / 8]]
+    joined = calibration.join([calibration.pool(group) for _, group in rows.groupby("dataset")])
+    expected = [[1, 4, 0.6, 0.5], [0, 1, 0.4, 1], [1, 4, 0.7, 0.75]]
     np.testing.assert_allclose(joined[["bin", "rows", "confidence", "right"]], expected)
-    assert joined.loc[0, calibration.KEYS].tolist() == [
-        "development",
-        "text",
-        "minilm",
-        "balanced",
-        0,
-        8,
-        OURS,
-    ]
+    cell = ["development", "text", "one", "minilm", "balanced", 0, 8]
+    assert joined.loc[0, calibration.CELL].tolist() == cell
+    assert joined["dataset"].tolist() == ["one", "two", "two"]
+
+
+def test_errors_over_draws_cancel_where_those_of_draws_do_not(tmp_path, capsys):
+    """Two draws, one too sure and one not sure enough; C = 1 is never sure enough."""
+    parts = []
+    for seed, right in enumerate((6, 10)):
+        for method, confidence in ((OURS, 8), (REFERENCE, 9), (calibration.PLAIN, 6)):
+            parts.append(row(method, 1.0, seed=seed) | {"reliability": [[10, confidence, right]]})
+    path = tmp_path / "reliability.csv"
+    calibration.join([calibration.pool(table(*parts))]).to_csv(path, index=False)
+    calibration.main([str(path)])
+    line = "| development | text, minilm | balanced | 0 | 1 | 0.000 | 0.100 | 0.200 |"
+    assert capsys.readouterr().out.splitlines()[-1] == line
 
 
 # plots
