@@ -3,8 +3,8 @@
     python benchmarks/checkpoints.py --old OLD/fewshot.csv --new NEW/fewshot.csv
 
 A change is the mean over cells (8 to 256 labels) of the log of the ratio, turned into per cent, with the standard error
-over draws. Both files hold rows of `sktart`, each made with another `--checkpoint`; cells and seeds that
-only one has are left out.
+over draws; the median over cells is beside it, as one set can be unlike the others. Both files hold rows of `sktart`,
+each made with another `--checkpoint`; cells and seeds that only one has are left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pairing import CELL
 from report import markdown, read
 
 GROUP = ["split", "modality", "shares", "noise"]
-HEADER = [*GROUP, "cells", "log-loss, %", "accuracy, points", "lower in"]
+HEADER = [*GROUP, "cells", "log-loss, %", "median, %", "accuracy, points", "lower in"]
 
 
 def in_pairs(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
@@ -37,11 +37,12 @@ def in_pairs(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
 
 
 def line(cells: pd.DataFrame) -> list[str]:
-    """Return number of cells, change and its error, points of accuracy, cells with the lower log-loss."""
+    """Return number of cells, change and its error, median, points of accuracy, cells with the lower log-loss."""
     error = np.sqrt((cells["error"] ** 2).sum()) / len(cells)
-    change = 100 * np.expm1(cells["change"].mean())
+    change, median = (100 * np.expm1(value) for value in (cells["change"].mean(), cells["change"].median()))
     lower = f"{(cells['change'] < 0).sum()} of {len(cells)}"
-    return [str(len(cells)), f"{change:+.1f} ± {100 * error:.1f}", f"{cells['points'].mean():+.2f}", lower]
+    mean = f"{change:+.1f} ± {100 * error:.1f}"
+    return [str(len(cells)), mean, f"{median:+.1f}", f"{cells['points'].mean():+.2f}", lower]
 
 
 def main(argv: list[str] | None = None) -> None:

@@ -27,6 +27,6 @@ def test_a_line_for_each_kind_of_cells_and_one_for_all(tmp_path, capsys):
     checkpoints.main(["--old", paths[0], "--new", paths[1]])
     lines = capsys.readouterr().out.splitlines()[2:]
     assert lines == [
-        "| development | text | balanced | 0.0 | 1 | -50.0 ± 0.0 | +0.00 | 1 of 1 |",
-        "| development | text | all | all | 1 | -50.0 ± 0.0 | +0.00 | 1 of 1 |",
+        "| development | text | balanced | 0.0 | 1 | -50.0 ± 0.0 | -50.0 | +0.00 | 1 of 1 |",
+        "| development | text | all | all | 1 | -50.0 ± 0.0 | -50.0 | +0.00 | 1 of 1 |",
     ]
