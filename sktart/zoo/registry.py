@@ -58,7 +58,7 @@ def list_checkpoints(
     --------
     >>> from sktart import list_checkpoints
     >>> [info.name for info in list_checkpoints()]
-    ['gram-base', 'tart-decoder-d16', 'gram-large', 'gram-image', 'gram-tabular']
+    ['gram-base', 'tart-decoder-d16', 'gram-large', 'gram-image', 'gram-tabular', 'tart-decoder-d32']
     >>> [info.name for info in list_checkpoints(dim=384, cached=True)]
     ['gram-base']
     """
