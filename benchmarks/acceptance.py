@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -90,6 +90,12 @@ def measure(cells: pd.DataFrame, by: str | None = None) -> pd.DataFrame:
     )[HEADER]
 
 
+def start_of_line(key: Sequence) -> list[str]:
+    """Write the values of `GROUP` as those of `KEYS`."""
+    split, modality, encoder, shares, noise = key
+    return [split, f"{modality}, {encoder}", shares, f"{noise:g}"]
+
+
 def lines(measured: pd.DataFrame) -> Iterator[list[object]]:
     """Yield the cells of a Markdown table for what `measure` returns; what misses its target is bold."""
     for (split, modality, encoder, shares, noise, *rest), line in measured.iterrows():
@@ -101,8 +107,8 @@ def lines(measured: pd.DataFrame) -> Iterator[list[object]]:
             else target.form.format(line[name])
             for name, target in TARGETS.items()
         ]
-        start = [split, f"{modality}, {encoder}", shares, f"{noise:g}", *rest]
-        yield [*start, line["tasks"], line["cells"], *values, line["worst is"], line["ECE"]]
+        start = start_of_line((split, modality, encoder, shares, noise))
+        yield [*start, *rest, line["tasks"], line["cells"], *values, line["worst is"], line["ECE"]]
 
 
 def target_lines() -> Iterator[list[object]]:

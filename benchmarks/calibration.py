@@ -14,11 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from acceptance import GROUP, KEYS, LABELS, PLAIN
+from acceptance import GROUP, KEYS, LABELS, PLAIN, start_of_line
 from methods import OURS, REFERENCE
+from pairing import CELL
 from sections import markdown
 
-CELL = [*GROUP[:2], "dataset", *GROUP[2:], "labels"]
 SUMS = ["rows", "confidence", "right"]
 COMPARED = [OURS, REFERENCE, PLAIN]
 
@@ -61,8 +61,7 @@ def main(argv: list[str] | None = None) -> None:
     bins = bins[bins["labels"].between(*LABELS) & bins["method"].isin(COMPARED)]
     cells = errors(bins)[COMPARED].dropna()
     lines = [
-        [split, f"{modality}, {encoder}", shares, f"{noise:g}", str(len(group)), *group.mean()]
-        for (split, modality, encoder, shares, noise), group in cells.groupby(level=GROUP)
+        [*start_of_line(key), str(len(group)), *group.mean()] for key, group in cells.groupby(level=GROUP)
     ]
     print(markdown([*KEYS, "cells", *COMPARED], lines))
 

@@ -14,10 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from fewshot import LABELS
+from acceptance import LABELS
 from methods import OURS
 from pairing import CELL
-from report import markdown, read
+from report import read
+from sections import markdown
 
 GROUP = ["split", "modality", "shares", "noise"]
 HEADER = [*GROUP, "cells", "log-loss, %", "median, %", "accuracy, points", "lower in"]
@@ -26,7 +27,7 @@ HEADER = [*GROUP, "cells", "log-loss, %", "median, %", "accuracy, points", "lowe
 def in_pairs(old: pd.DataFrame, new: pd.DataFrame) -> pd.DataFrame:
     """Return one line a cell: mean `change` of the log of the loss, its `error`, and `points` of accuracy."""
     before, after = (
-        rows[(rows["method"] == OURS) & (rows["labels"] <= max(LABELS))].set_index([*CELL, "seed"])
+        rows[(rows["method"] == OURS) & (rows["labels"].between(*LABELS))].set_index([*CELL, "seed"])
         for rows in (old, new)
     )
     both = before.add_suffix("_old").join(after.add_suffix("_new"), how="inner")

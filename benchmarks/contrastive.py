@@ -2,7 +2,8 @@
 
 python benchmarks/contrastive.py --data DIR --datasets sst2 ag_news --labels 8 16 32 64 --seeds 3
 
-It writes results/contrastive.csv, with the same draws as fewshot.py, for
+It prints its scores beside those of sktart and LogisticRegressionCV on the same draws, and writes its own to
+results/contrastive.csv, for
 `report.py results/fewshot.csv results/contrastive.csv`. It needs `pip install -e '.[benchmarks]'`.
 """
 
@@ -16,6 +17,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pandas as pd
+from methods import OURS, REFERENCE
+from sections import markdown
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
@@ -184,17 +188,36 @@ class ContrastiveFineTuning(ClassifierMixin, BaseEstimator):
 
 def main(argv: list[str] | None = None) -> None:
     """Measure it on what the arguments of fewshot.py ask for, by default 8 to 64 labels and 3 seeds."""
-    import pandas as pd
     from fewshot import COLUMNS, parse, run_data_set
 
     few = ["--labels", "8", "16", "32", "64", "--seeds", "3", "--shares", "balanced"]
-    args = parse([*few, *(sys.argv[1:] if argv is None else argv), "--methods", NAME])
+    args = parse([*few, *(sys.argv[1:] if argv is None else argv), "--methods", OURS, REFERENCE, NAME])
     args.out.mkdir(parents=True, exist_ok=True)
-    tables = []
+    every = []
     for name in args.datasets:
-        tables.append(run_data_set(name, "minilm", args)[COLUMNS])
-        print(tables[-1].to_string())
-        pd.concat(tables).to_csv(args.out / "contrastive.csv", index=False)
+        every.append(run_data_set(name, "minilm", args)[COLUMNS])
+        rows = pd.concat(every)
+        rows[rows["method"] == NAME].to_csv(args.out / "contrastive.csv", index=False)
+    print(side_by_side(rows))
+
+
+def side_by_side(rows: pd.DataFrame) -> str:
+    """Write log-loss, accuracy and seconds of `fit` of each method, means over the draws that all have."""
+    cell, scores = ["dataset", "shares", "noise", "labels"], ["log_loss", "accuracy", "fit_seconds"]
+    draws = rows.pivot(index=[*cell, "seed"], columns="method", values=scores).dropna()
+    means = draws.groupby(level=cell).mean()
+    methods = [OURS, REFERENCE, NAME]
+    lines = [
+        [
+            *key,
+            *(
+                "{:.3f}, {:.3f}, {:.3g} s".format(*(line[score, name] for score in scores))
+                for name in methods
+            ),
+        ]
+        for key, line in means.iterrows()
+    ]
+    return markdown([*cell, *methods], lines)
 
 
 if __name__ == "__main__":

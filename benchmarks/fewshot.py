@@ -57,7 +57,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
     add("--data", type=Path, required=True, help="folder with the data sets (README.md here)")
-    add("--split", choices=SPLITS, default="development", help="which of the data sets")
+    add("--split", choices=(*SPLITS, "tables"), default="development", help="which of the data sets")
     in_place = f"in place of --split: {' '.join(SOURCES)}"
     add("--datasets", nargs="+", choices=SOURCES, metavar="NAME", help=in_place)
     add("--encoders", nargs="+", choices=TEXT_ENCODERS, default=["minilm"], help="of texts")

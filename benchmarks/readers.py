@@ -152,13 +152,12 @@ SOURCES = {
     "fsdd_digits": Source("audio", read_audio, None),  # fsdd_a and fsdd_b
     **{f"r_{name}": Source("table", read_r_table, "tables") for name in TABLES},
 }
-HALVES: tuple[Split, ...] = ("development", "validation")
-SPLITS = (*HALVES, "all", "tables")
+SPLITS = ("development", "validation", "all")
 
 
 def of_split(split: str) -> list[str]:
-    """List the data sets of a split, or those of both halves for ``"all"``."""
-    chosen = HALVES if split == "all" else (split,)
+    """List the data sets of a split, or those of all `SPLITS` for ``"all"``; ``"tables"`` is beside them."""
+    chosen = SPLITS if split == "all" else (split,)
     return [name for name, source in SOURCES.items() if source.split in chosen]
 
 

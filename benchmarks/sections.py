@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
-from acceptance import GROUP, KEYS, MODALITIES
+from acceptance import GROUP, KEYS, MODALITIES, start_of_line
 from methods import OURS, REFERENCE
 from pairing import CELL, METRICS, SETTING, SIGNS, compare, pair
 from ranks import SCOPES, critical_difference, friedman, mean_ranks, ranked_methods, signed_ranks, task_scores
@@ -41,7 +41,7 @@ def means_table(rows: pd.DataFrame, anchor: str) -> str:
                 entry[score] = f"{own:.3f}" if alone else f"{own:.3f} ({other:.3f})"
                 entry.setdefault("cells", str(len(group)))
     lines = [
-        [*_group(key[:-1]), key[-1], *(entry.get(column, "") for column in ["cells", *SCORES])]
+        [*start_of_line(key[:-1]), key[-1], *(entry.get(column, "") for column in ["cells", *SCORES])]
         for key, entry in sorted(entries.items(), key=lambda item: _order(item[0][:-1]))
     ]
     return markdown([*KEYS, "method", "cells", *SCORES], lines)
@@ -138,17 +138,12 @@ def cells_table(rows: pd.DataFrame, baseline: str = REFERENCE) -> str:
     lines = []
     for key, *entries in sorted(wide.itertuples(name=None), key=lambda line: _order(line[0])):
         split, modality, dataset, *rest = key
-        lines.append([*_group([split, modality, *rest]), dataset, *entries])
+        lines.append([*start_of_line([split, modality, *rest]), dataset, *entries])
     return markdown([*KEYS, "data set", *wide.columns], lines)
 
 
 def _bold(text: str, word: str) -> str:
     return f"**{text}**" if word == "loss" else text
-
-
-def _group(key: Sequence) -> list[str]:
-    split, modality, encoder, shares, noise = key
-    return [split, f"{modality}, {encoder}", shares, f"{noise:g}"]
 
 
 def _setting(key: Sequence) -> list[str]:

@@ -36,9 +36,8 @@ TABLES = {
     "Males": Table("plm/Males", "union"),
     "Mathlevel": Table("Ecdat/Mathlevel", "sex"),
     "Melanoma": Table("MASS/Melanoma", "ulcer"),
-    "Mroz": Table(
-        "Ecdat/Mroz", "work", ("hoursw", "wagew")
-    ),  # hearnw, earnings by the hour, is 0 without work
+    # hearnw, earnings by the hour, stays: it is 0 without work, one column that says all.
+    "Mroz": Table("Ecdat/Mroz", "work", ("hoursw", "wagew")),
     "Participation": Table("Ecdat/Participation", "lfp"),
     "Pima.te": Table("MASS/Pima.te", "type"),
     "Pima.tr": Table("MASS/Pima.tr", "type"),

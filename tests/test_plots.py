@@ -6,6 +6,7 @@ import plots
 import scores
 from made_rows import random_table, row, table
 from methods import OURS, REFERENCE
+from pairing import CELL
 
 # reliability
 
@@ -23,8 +24,8 @@ def test_pools_add_up():
     joined = calibration.join([calibration.pool(group) for _, group in rows.groupby("dataset")])
     expected = [[1, 4, 0.6, 0.5], [0, 1, 0.4, 1], [1, 4, 0.7, 0.75]]
     np.testing.assert_allclose(joined[["bin", "rows", "confidence", "right"]], expected)
-    cell = ["development", "text", "one", "minilm", "balanced", 0, 8]
-    assert joined.loc[0, calibration.CELL].tolist() == cell
+    cell = ["development", "text", "one", "minilm", 2, "balanced", 0, 8]
+    assert joined.loc[0, CELL].tolist() == cell
     assert joined["dataset"].tolist() == ["one", "two", "two"]
 
 
