@@ -4,26 +4,27 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator
 
 from sktart._audio_rows import as_clips
 from sktart._image_rows import as_images
-from sktart._rows import as_texts, holds_text
-from sktart._validation import FLOATS, validate_numbers
+from sktart._rows import as_texts, holds_text, is_text_column
+from sktart._validation import FLOATS, record_features, validate_numbers
 
 
 def read_rows(
     estimator: BaseEstimator, X: Any, reads: str, name: str, *, sampling_rate: int | None, reset: bool
 ) -> Any:
-    """Return texts as a list of str, images and clips as a sequence, numbers as an array of our own.
+    """Return texts as a list of str, images and clips as a sequence, numbers as an array of our own, else `X` itself.
 
     Parameters
     ----------
     estimator : BaseEstimator
         Gets ``n_features_in_`` and ``feature_names_in_``, if `X` holds numbers and `reset` is true.
     X : sequence or array-like
-    reads : {"text", "image", "audio", "numbers", "any"}
-        What the encoder reads; "any" stands for numeric arrays of any shape.
+    reads : {"text", "image", "audio", "numbers", "any", "rows"}
+        What the encoder reads; "any" stands for numeric arrays of any shape, "rows" for whatever is given.
     name : str
         Of the encoder; for the messages.
     sampling_rate : int or None
@@ -42,6 +43,8 @@ def read_rows(
         return as_images(X, f"encoder {name}")
     if reads == "audio":
         return as_clips(X, f"encoder {name}", sampling_rate)
+    if reads == "rows":
+        return _as_given(estimator, X, name, reset=reset)
     if holds_text(X):
         raise ValueError(
             f"{name} reads numbers here, but X holds text; pass numbers, or fit with "
@@ -56,3 +59,18 @@ def read_rows(
         dtype=FLOATS if given else "numeric",
         allow_nd=not given,
     )
+
+
+def _as_given(estimator: BaseEstimator, X: Any, name: str, *, reset: bool) -> Any:
+    """Leave rows to the encoder's own checks, but for what hardly any takes: one flat column."""
+    if hasattr(X, "__array__") and not hasattr(X, "shape"):
+        X = np.asarray(X)
+    if isinstance(X, list | tuple) and not X:
+        raise ValueError(f"{name} needs at least one row; got 0, so pass a longer X")
+    if is_text_column(X) or (getattr(X, "ndim", 2) == 1 and X.dtype != object):
+        raise ValueError(
+            f"{name} reads tables here, one row a sample; got a flat column: pass rows like those of fit, or "
+            "Reshape your data to (n, 1)"
+        )
+    record_features(estimator, X, reset=reset)
+    return X

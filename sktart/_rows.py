@@ -31,6 +31,19 @@ def holds_text(X: Any) -> bool:
     return array.dtype.kind in "UST"
 
 
+def is_text_column(X: Any) -> bool:
+    """Tell whether `X` is flat and any entry is a string: one text a row, and no table with texts in it.
+
+    Examples
+    --------
+    >>> is_text_column(["a", "b"]), is_text_column([["a"], ["b"]])
+    (True, False)
+    """
+    if isinstance(X, list | tuple):
+        return any(isinstance(row, str) for row in X)
+    return holds_text(X) and len(getattr(X, "shape", ())) < 2
+
+
 def as_texts(X: Any, reader: str) -> list[str]:
     """Turn `X` into a list of str, one a row.
 

@@ -11,7 +11,7 @@ from sklearn.utils import Tags
 
 from sktart._input import read_rows
 from sktart._projection import Projection, to_dense
-from sktart._rows import holds_text
+from sktart._rows import holds_text, is_text_column
 from sktart._validation import (
     FLAG,
     RANDOM_STATE,
@@ -61,7 +61,8 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         - a tuple ``(model, processor)`` of a loaded transformers model and its tokenizer, image processor or
           feature extractor, or a ``SentenceTransformer`` instance, used as they are and put into eval mode. A
           name is the better choice in a search over parameters, where instances are copied for each candidate;
-        - a scikit-learn transformer, of which a clone is fitted on the rows given to ``fit``;
+        - a scikit-learn transformer, of which a clone is fitted on the rows given to ``fit``, whatever it takes: a
+          frame, sparse rows, dicts;
         - a function from a list of str, or a numeric array, to an array of shape (n, width).
     protocol : {"stream", "vanilla", "loo"}, default="stream"
         How a causal language model of transformers reads a text: ``"stream"`` alone; ``"vanilla"`` and
@@ -269,7 +270,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.encoder_ = with_memory(encoder, self.memory)
         self._prompt = None if self.prompt is None or self.protocol != "stream" else as_prompt(self.prompt)
         self._reads = self.encoder_.reads
-        if self._reads == "any" and holds_text(X):
+        if (self._reads == "any" and holds_text(X)) or (self._reads == "rows" and is_text_column(X)):
             self._reads = "text"
         encodings = self.encoder_.fit_encode(self._read(X, reset=True), y)
         self._width = encodings.shape[1]

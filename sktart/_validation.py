@@ -108,6 +108,11 @@ def validate_numbers(estimator: BaseEstimator, X: Any, **rules: Any) -> Any:
     return validate_data(estimator, X, copy=True, **rules)
 
 
+def record_features(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
+    """Record number and names of the features of `X`, or compare them, where it has any, and look at no entry."""
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+
+
 def validate_labelled(
     estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any
 ) -> tuple[Any, Any, Any, Any]:

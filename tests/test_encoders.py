@@ -12,8 +12,8 @@ import torch
 from conftest import build_sentence_transformer
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
-from sklearn.feature_extraction.text import TfidfVectorizer
-from sklearn.pipeline import make_pipeline
+from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.pipeline import make_pipeline, make_union
 from sklearn.preprocessing import StandardScaler
 
 from sktart.encoders import SHORT_NAMES, ModelOptions, _sentence, reads_only_text, resolve_encoder
@@ -54,7 +54,8 @@ def hub(monkeypatch, no_copy):
         ("all-MiniLM-L6-v2", "all-MiniLM-L6-v2", "text"),
         (TfidfVectorizer(), "TfidfVectorizer", "text"),
         (make_pipeline(TfidfVectorizer(), StandardScaler()), "Pipeline", "text"),
-        (StandardScaler(), "StandardScaler", "any"),
+        (StandardScaler(), "StandardScaler", "rows"),
+        (make_union(TfidfVectorizer(), CountVectorizer()), "FeatureUnion", "text"),
         (np.tanh, "tanh", "any"),
     ],
 )
@@ -106,7 +107,7 @@ def test_transformer_without_tags_may_read_anything():
             return {}
 
     encoder = resolve_encoder(Plain())
-    assert encoder.reads == "any"
+    assert encoder.reads == "rows"
     assert_array_equal(encoder.fit_encode(["ab", "c"]), [[2], [1]])
 
 

@@ -8,16 +8,18 @@ from conftest import transform_elsewhere
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_array, csr_matrix, issparse
 from sklearn.base import clone
-from sklearn.compose import ColumnTransformer
-from sklearn.decomposition import PCA
+from sklearn.compose import ColumnTransformer, make_column_transformer
+from sklearn.decomposition import PCA, TruncatedSVD
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction import DictVectorizer
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
+from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils import get_tags
 from sklearn.utils.estimator_checks import parametrize_with_checks
 
@@ -146,8 +148,47 @@ def test_without_encoder_texts_are_refused(X):
 def test_transform_wants_the_kind_of_rows_that_fit_saw(texts):
     with pytest.raises(ValueError, match=r"encoder lengths reads text; got numbers of shape \(2, 3\)"):
         TartTransformer(lengths).fit(texts).transform(np.zeros((2, 3)))
-    with pytest.raises(ValueError, match="StandardScaler reads numbers here, but X holds text"):
+    with pytest.raises(ValueError, match=r"StandardScaler reads tables here, .* got a flat column"):
         TartTransformer(StandardScaler()).fit(np.eye(3)).transform(texts)
+
+
+MIXED = pd.DataFrame({"a": [1.0, 2, 3, 4], "b": [2.0, np.nan, 1, 0], "c": list("xyxz")})
+
+
+@pytest.mark.parametrize(
+    "encoder, X",
+    [
+        (SimpleImputer(), MIXED[["a", "b"]]),
+        (make_column_transformer((StandardScaler(), ["a"]), (OneHotEncoder(), ["c"])), MIXED),
+        (OneHotEncoder(), MIXED[["c"]]),
+        (TruncatedSVD(2, random_state=0), csr_array(np.eye(4, 5))),
+        (DictVectorizer(), [{"a": 1.0}, {"b": 2.0}, {"a": 1.0}, {"c": "x"}]),
+        (StandardScaler(), [[1.0, 2.0], [3.0, 5.0]]),
+    ],
+)
+def test_a_wrapped_transformer_gets_the_rows_as_they_are(encoder, X):
+    alone = clone(encoder).fit(X).transform(X)
+    features = TartTransformer(encoder).fit(X).transform(X)
+    assert_allclose(features, alone.toarray() if issparse(alone) else alone, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "X, message",
+    [
+        ([], "StandardScaler needs at least one row; got 0"),
+        (np.arange(3.0), "got a flat column: .* Reshape your data"),
+    ],
+)
+def test_what_a_wrapped_transformer_is_not_given(X, message):
+    with pytest.raises(ValueError, match=message):
+        TartTransformer(StandardScaler()).fit(X)
+
+
+def test_columns_of_a_wrapped_transformer_are_compared_by_name():
+    fitted = TartTransformer(SimpleImputer()).fit(MIXED[["a", "b"]])
+    assert list(fitted.feature_names_in_) == ["a", "b"]
+    with pytest.raises(ValueError, match="feature names should match"):
+        fitted.transform(MIXED[["b", "a"]])
 
 
 def test_images_reach_a_function():

@@ -13,7 +13,7 @@ from sktart.exceptions import EncoderError
 
 Rows = list[str] | NDArray[Any] | Sequence[Any]
 Encodings = Any  # float32, dense or CSR, of shape (n, width); scipy has no types
-Reads = Literal["text", "image", "audio", "numbers", "any"]
+Reads = Literal["text", "image", "audio", "numbers", "any", "rows"]
 
 
 class Encoder(Protocol):
@@ -22,7 +22,8 @@ class Encoder(Protocol):
     name: str
     """Stable and readable; for messages."""
     reads: Reads
-    """What its rows are: a list of str, a sequence of images or clips, a numeric array, or texts or numbers."""
+    """What its rows are: a list of str, a sequence of images or clips, a numeric array, texts or numbers, or what it is
+    given."""
 
     def fit_encode(self, rows: Rows, y: Any = None) -> Encodings:
         """Fit what there is to fit on the context, and encode it."""
@@ -85,12 +86,17 @@ def encode_distinct(rows: Rows, encode: Callable[[Any], Any], name: str) -> Enco
            [1.],
            [2.]], dtype=float32)
     """
-    if not isinstance(rows, list):
-        return as_encodings(encode(rows), len(rows), name)
+    if not (isinstance(rows, list) and rows and isinstance(rows[0], str)):
+        return as_encodings(encode(rows), count_rows(rows), name)
     places: dict[str, int] = {}
     where = [places.setdefault(row, len(places)) for row in rows]
     encodings = as_encodings(encode(list(places)), len(places), name)
     return encodings if len(places) == len(rows) else encodings[where]
+
+
+def count_rows(rows: Rows) -> int:
+    """Return the number of rows; sparse matrices have no length."""
+    return rows.shape[0] if hasattr(rows, "shape") else len(rows)
 
 
 def as_encodings(result: Any, n_rows: int, name: str) -> Encodings:

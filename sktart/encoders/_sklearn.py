@@ -6,16 +6,24 @@ from collections.abc import Callable
 from typing import Any
 
 from sklearn import config_context
-from sklearn.pipeline import Pipeline
+from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.utils import get_tags
 
-from sktart.encoders._base import Encodings, FrozenEncoder, Reads, Rows, as_encodings, encode_distinct
+from sktart.encoders._base import (
+    Encodings,
+    FrozenEncoder,
+    Reads,
+    Rows,
+    as_encodings,
+    count_rows,
+    encode_distinct,
+)
 from sktart.encoders._hashing import digest
 from sktart.encoders._identity import identify
 
 
 class SklearnEncoder:
-    """A scikit-learn transformer, fitted on the context.
+    """A scikit-learn transformer, fitted on the context; it checks its rows itself, be they frames, sparse or dicts.
 
     Parameters
     ----------
@@ -26,7 +34,7 @@ class SklearnEncoder:
     def __init__(self, transformer: Any):
         self.transformer = transformer
         self.name = type(transformer).__name__
-        self.reads: Reads = "text" if is_vectorizer(transformer) else "any"
+        self.reads: Reads = "text" if is_vectorizer(transformer) else "rows"
 
     def fit_encode(self, rows: Rows, y: Any = None) -> Encodings:
         """Fit the transformer, and encode the rows it was fitted on."""
@@ -35,7 +43,7 @@ class SklearnEncoder:
                 result = self.transformer.fit_transform(rows, y)
             else:
                 result = self.transformer.fit(rows, y).transform(rows)
-        return as_encodings(result, len(rows), self.name)
+        return as_encodings(result, count_rows(rows), self.name)
 
     def encode(self, rows: Rows) -> Encodings:
         """Encode rows with the fitted transformer."""
@@ -78,6 +86,8 @@ def is_vectorizer(transformer: Any) -> bool:
     if isinstance(transformer, Pipeline):
         # A pipeline does not pass these tags of its first step on.
         return bool(transformer.steps) and is_vectorizer(transformer.steps[0][1])
+    if isinstance(transformer, FeatureUnion):
+        return all(is_vectorizer(part) for _, part in transformer.transformer_list)
     if not hasattr(transformer, "__sklearn_tags__"):
         return False
     tags = get_tags(transformer).input_tags
