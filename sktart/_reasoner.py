@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -13,6 +14,7 @@ from sktart._contexts import canonical_context, draw_contexts
 from sktart._fitted import FittedContext
 from sktart._runtime import resolve_device, resolve_dtype
 from sktart._validation import (
+    CLASS_WEIGHT,
     PATH,
     RANDOM_STATE,
     TEXT,
@@ -33,6 +35,8 @@ if TYPE_CHECKING:
 # Attention logits of one chunk of queries when `batch_size` is left to us: bounds memory for long contexts.
 MAX_CHUNK_ELEMENTS = 2**25
 DEFAULT_CHUNK = 256
+# Mean absolute values of features, beyond which a reasoner that is not free of scale has seen nothing alike.
+USUAL_SIZE = (0.25, 2.5)
 
 
 class TartReasoner(ClassifierMixin, BaseEstimator):
@@ -41,8 +45,9 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
     `fit` trains nothing: it runs the labelled rows through the reasoner once and keeps what the answers need.
     Predictions do not depend on the other rows of a call. With reasoners of the gram family, as the default is, they
     do not depend on the order of rows either, nor on rotation, translation and scale of all features together, and
-    a row with a sample weight of 2 counts exactly as the row twice. Those of the decoder family, the paper's, read
-    rows in their order, unweighted, and a fixed number of features of about unit variance.
+    a row with a sample weight of 2 counts exactly as the row twice, unless `max_context` draws rows. Those of the
+    decoder family, the paper's, read rows in their order, unweighted, and a fixed number of features of about unit
+    variance.
 
     Parameters
     ----------
@@ -57,10 +62,13 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         Contexts over which probabilities are averaged: orders of the rows for a reasoner that reads them in
         order, of which the first is the order given; draws where `max_context` leaves rows out.
     max_context : int or None, default=None
-        Rows of one context. Of more rows each context is a random draw of that many, stratified by class
-        (`context_rows_` tells which). None reads all rows, and is an error where a reasoner cannot.
+        Rows of one context. Of more rows each context is a random draw of that many, stratified by class and
+        whatever their weights (`context_rows_` tells which). None reads all rows, and is an error where a reasoner
+        cannot.
     batch_size : int, default=None
-        Query rows of one forward pass; memory grows with it. None takes 256, and fewer for long contexts.
+        Query rows of one forward pass; memory grows with it. None takes 256, and fewer for long contexts. A call with
+        fewer rows is filled up to that many, so that a row has the same bits in any call; where rows come one at a
+        time, 1 is some times faster.
     device : str, default="auto"
         ``"auto"`` or a torch device such as ``"cpu"`` or ``"cuda:1"``.
     dtype : {"float32", "float64"}, default="float32"
@@ -99,6 +107,7 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
 
     _constraints: ClassVar[dict[str, Constraint]] = {
         "checkpoint": PATH,
+        "class_weight": CLASS_WEIGHT,
         "temperature": number(1e-3, 1e3),
         "device": TEXT,
         "dtype": TEXT,
@@ -152,8 +161,15 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         ------
         ValueError
             If a parameter, X, y or the weights break their rule; the message names it.
+        TypeError
+            If X is sparse.
         CheckpointError
             If the checkpoint is unknown or damaged.
+
+        Warns
+        -----
+        UserWarning
+            If a reasoner of the decoder family gets features that are far from unit variance.
         """
         import torch
 
@@ -166,6 +182,7 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         prior_shift = self._prior_shift(classes, y, weight)
         loaded = share_checkpoint(self.checkpoint, device=device, dtype=dtype, n_features=X.shape[1])
         self._check_fits(loaded, X, weight, len(classes))
+        _warn_of_scale(loaded, X)
         drawn = draw_contexts(
             codes,
             max_rows=self.max_context,
@@ -274,3 +291,17 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         if self.batch_size is not None:
             return int(self.batch_size)
         return int(np.clip(MAX_CHUNK_ELEMENTS // logits_per_query, 1, DEFAULT_CHUNK))
+
+
+def _warn_of_scale(loaded: Checkpoint, X: np.ndarray) -> None:
+    low, high = USUAL_SIZE
+    with np.errstate(over="ignore"):
+        size = float(np.abs(X).mean())
+    if loaded.reasoner.reads_in_order and not low <= size <= high:
+        warnings.warn(
+            f"checkpoint {loaded.name!r} was trained on features of unit variance, with a mean size of 0.8; that of X "
+            f"is {size:.3g}: put StandardScaler() or TartTransformer(whiten=True) before it, or take 'gram-base', "
+            "which reads any scale",
+            UserWarning,
+            stacklevel=3,
+        )

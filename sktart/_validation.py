@@ -8,6 +8,7 @@ from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
+from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
@@ -59,6 +60,12 @@ TEXT = Constraint("a string", lambda value: isinstance(value, str))
 RANDOM_STATE = Constraint(
     "None, an integer of at least 0 or a numpy RandomState",
     lambda value: value is None or integer(0).holds(value) or isinstance(value, np.random.RandomState),
+)
+
+
+CLASS_WEIGHT = Constraint(
+    "None, 'balanced' or a dict from labels to factors",
+    lambda value: value is None or value == "balanced" or isinstance(value, Mapping),
 )
 
 
@@ -135,8 +142,10 @@ def validate_labelled(
     ------
     ValueError
         If X is not finite numbers, y is not class labels, or the weights are negative or all 0.
+    TypeError
+        If X is sparse.
     """
-    _refuse_text(estimator, X)
+    _refuse_all_but_dense_numbers(estimator, X)
     X, y = validate_data(estimator, X, y, copy=True, dtype=FLOATS)
     check_classification_targets(y)
     if sample_weight is None:
@@ -145,9 +154,9 @@ def validate_labelled(
     if weight.shape != (len(X),):
         raise ValueError(f"sample_weight must have shape ({len(X)},), one number a row; got {weight.shape}")
     if (weight < 0).any():
+        row = int(np.argmin(weight))
         raise ValueError(
-            f"sample_weight must not be negative; row {int(np.argmax(weight < 0))} has {weight.min()}; "
-            "use 0 to leave a row out"
+            f"sample_weight must not be negative; row {row} has {weight[row]}; use 0 to leave a row out"
         )
     if not weight.any():
         raise ValueError(
@@ -168,16 +177,33 @@ def validate_queries(estimator: BaseEstimator, X: Any) -> Any:
     ------
     ValueError
         If X is not finite numbers with as many features as in ``fit``.
+    TypeError
+        If X is sparse.
     """
-    _refuse_text(estimator, X)
+    _refuse_all_but_dense_numbers(estimator, X)
     return validate_numbers(estimator, X, reset=False, dtype=np.float64)
 
 
-def _refuse_text(estimator: BaseEstimator, X: Any) -> None:
-    """Say where text belongs before scikit-learn says that it is no number."""
-    if holds_text(X):
-        name = type(estimator).__name__
-        raise ValueError(
-            f"{name} takes numbers; got text; put an encoder before it: "
-            f"make_pipeline(TartTransformer('all-MiniLM-L6-v2'), {name}())"
+def _refuse_all_but_dense_numbers(estimator: BaseEstimator, X: Any) -> None:
+    """Say where text and sparse rows belong before scikit-learn says that they are no numbers."""
+    name = type(estimator).__name__
+    if issparse(X):
+        raise TypeError(
+            f"{name} takes dense numbers; got sparse X of shape {X.shape}: put TartTransformer() before it, which "
+            "makes them dense, or let the step before it return dense rows, for instance by sparse_output=False"
         )
+    if not holds_text(X):
+        return
+    table = np.asarray(X, dtype=object)
+    if table.ndim == 2 and table.shape[1] > 1:
+        row, column = next(place for place, entry in np.ndenumerate(table) if isinstance(entry, str | bytes))
+        label = getattr(X, "columns", range(table.shape[1]))[column]
+        raise ValueError(
+            f"{name} takes numbers; got text in column {label!r}, row {row}: {table[row, column]!r}; encode columns "
+            f"one by one, categories as in make_column_transformer((OneHotEncoder(sparse_output=False), [{label!r}]), "
+            "remainder='passthrough'), sentences by TartTransformer('all-MiniLM-L6-v2')"
+        )
+    raise ValueError(
+        f"{name} takes numbers; got text; put an encoder before it: "
+        f"make_pipeline(TartTransformer('all-MiniLM-L6-v2'), {name}())"
+    )

@@ -100,6 +100,7 @@ def test_too_many_features_name_the_cure(folder):
         TartReasoner(folder).fit(X, [0, 1] * 4)
 
 
+@pytest.mark.filterwarnings("ignore:checkpoint .* was trained on features of unit variance")
 @pytest.mark.parametrize("fitted, asked", [(1e30, 1), (1, 1e30), (1e300, 1e300)])
 def test_features_that_overflow_name_the_cure(folder, task, fitted, asked):
     X, y, queries = (part.astype(float) if part.dtype.kind == "f" else part for part in task)
@@ -134,3 +135,11 @@ def test_max_context_below_the_number_of_classes():
 def test_parameters_are_checked(name):
     with pytest.raises(ValueError, match=f"{name} must be .*an integer of at least 1; got 0"):
         TartReasoner(**{name: 0}).fit([[0.0], [1.0]], [0, 1])
+
+
+def test_far_from_unit_variance_is_worth_a_warning(folder, task):
+    X, y, _ = task
+    for scale in (0.1, 10):
+        with pytest.warns(UserWarning, match=r"tiny' was trained on .* unit variance, .*StandardScaler\(\)"):
+            TartReasoner(folder).fit(scale * X, y)
+    TartReasoner().fit(10 * X, y)  # a warning would be an error here

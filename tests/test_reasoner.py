@@ -3,6 +3,7 @@
 import pickle
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from hypothesis import given, settings
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_digits, load_iris
 from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.model_selection import GridSearchCV, cross_val_predict, cross_val_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
@@ -208,7 +210,6 @@ def test_fit_and_predict_touch_no_global_state(iris):
 
 
 def test_frame_gives_feature_names(iris):
-    pd = pytest.importorskip("pandas")
     frame = pd.DataFrame(iris[0], columns=list("abcd"))
     model = TartReasoner().fit(frame, iris[1])
     assert model.feature_names_in_.tolist() == list("abcd")
@@ -225,7 +226,11 @@ def test_frame_gives_feature_names(iris):
         ({"X": ["some text", "more text"]}, "put an encoder before it.*TartTransformer"),
         ({"X": [["some text"], ["more text"]]}, "put an encoder before it.*TartTransformer"),
         ({"y": [0.5, 1.7]}, "Unknown label type"),
-        ({"sample_weight": [-1.0, 1.0]}, r"must not be negative; row 0 has -1.0"),
+        (
+            {"X": [[0.0, "red"], [1.0, "blue"]]},
+            r"got text in column 1, row 0: 'red'; .*OneHotEncoder\(sparse_output=False\), \[1\]",
+        ),
+        ({"sample_weight": [-1.0, -5.0]}, r"must not be negative; row 1 has -5.0"),
         ({"sample_weight": [0.0, 0.0]}, "must not be zero for all rows"),
         ({"sample_weight": [1e-9, 1e-9]}, "its sum must lie between 1e-6 and 1e12; got 2e-09"),
         ({"sample_weight": [1e30, 1e30]}, "its sum must lie between"),
@@ -237,6 +242,22 @@ def test_bad_input_to_fit_is_named(bad, message):
     arguments = {"X": [[0.0], [1.0]], "y": [0, 1], **bad}
     with pytest.raises(ValueError, match=message):
         TartReasoner().fit(**arguments)
+
+
+def test_text_in_a_frame_is_named_by_its_column():
+    frame = pd.DataFrame({"size": [1.0, 2.0], "colour": ["red", "blue"]})
+    with pytest.raises(ValueError, match="got text in column 'colour', row 0: 'red'"):
+        TartReasoner().fit(frame, [0, 1])
+
+
+def test_sparse_rows_are_refused_with_a_cure_that_works():
+    texts, labels = ["good film", "bad film", "good plot", "bad plot"], [1, 0, 1, 0]
+    with pytest.raises(
+        TypeError, match=r"takes dense numbers; got sparse X of shape .*put TartTransformer\(\) before"
+    ):
+        make_pipeline(TfidfVectorizer(), TartReasoner()).fit(texts, labels)
+    cured = make_pipeline(TfidfVectorizer(), TartTransformer(), TartReasoner()).fit(texts, labels)
+    assert cured.predict(["good"]).tolist() == [1]
 
 
 @pytest.mark.parametrize(
@@ -263,6 +284,7 @@ def test_bad_queries_are_named(fitted, X, message):
         ({"device": "abacus"}, "device must be"),
         ({"checkpoint": 3}, "checkpoint must be a string or a path"),
         ({"class_weight": {0: 1, 1: 0}}, "class_weight must be positive for each class"),
+        ({"class_weight": "balance"}, "class_weight must be None, 'balanced' or a dict .*; got 'balance'"),
     ],
     ids=str,
 )

@@ -269,6 +269,11 @@ def test_list_keeps_what_is_asked_for(options, names):
     assert [info.name for info in list_checkpoints(**options)] == names
 
 
+def test_an_unknown_modality_is_refused():
+    with pytest.raises(ValueError, match=r"modality must be None or one of 'any', 'text', .*; got 'txt'"):
+        list_checkpoints(modality="txt")
+
+
 def test_list_is_a_sequence_and_a_table(rows):
     table = list_checkpoints()
     assert list(table) == rows

@@ -30,7 +30,7 @@ def sample_mlp(
     curvature: Range = (0.3, 3.0),
     scale: Range = (1.0, 30.0),
 ) -> tuple[Tensor, Tensor]:
-    """Draw rows of tasks whose teacher is logits = s V tanh(c U z + b), standardised over the rows.
+    """Draw rows of tasks whose teacher is logits = s V tanh(c (U z + b)), standardised over the rows.
 
     Parameters
     ----------

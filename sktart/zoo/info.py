@@ -9,6 +9,8 @@ WEIGHTS = "model.safetensors"
 # What a checkpoint consists of; the weights come last, so that they are there only when all is.
 PARTS = ("config.json", "recipe.json", "metrics.json", WEIGHTS)
 
+MODALITIES = ("any", "text", "image", "audio", "tabular")
+
 
 @dataclass(frozen=True)
 class CheckpointInfo:
@@ -63,7 +65,17 @@ class CheckpointInfo:
         return sum(file["bytes"] for file in self.files.values())
 
     def reads(self, n_features: int | None, modality: str | None) -> bool:
-        """Tell whether the checkpoint is for so many features, and for features of that modality; None is any."""
+        """Tell whether the checkpoint is for so many features, and for features of that modality; None is any.
+
+        Raises
+        ------
+        ValueError
+            If there is no such modality.
+        """
+        if modality not in (None, *MODALITIES):
+            raise ValueError(
+                f"modality must be None or one of {', '.join(map(repr, MODALITIES))}; got {modality!r}"
+            )
         most = self.limits["features"]
         fits = n_features is None or most is None or n_features <= most
         return fits and (modality is None or self.modality in ("any", modality))

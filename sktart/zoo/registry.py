@@ -42,8 +42,8 @@ def list_checkpoints(
     ----------
     dim : int, optional
         Keep checkpoints that read so many features.
-    modality : str, optional
-        Keep checkpoints for features of this modality, such as ``"text"``, or of any.
+    modality : {"any", "text", "image", "audio", "tabular"}, optional
+        Keep checkpoints for features of this modality, or of any.
     family : str, optional
         Keep checkpoints of this family, ``"gram"`` or ``"decoder"``.
     cached : bool, optional
@@ -53,6 +53,11 @@ def list_checkpoints(
     -------
     CheckpointTable
         A sequence of :class:`CheckpointInfo` that prints itself as a table, with a method ``to_frame``.
+
+    Raises
+    ------
+    ValueError
+        If there is no such modality.
 
     Examples
     --------
