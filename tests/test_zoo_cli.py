@@ -73,7 +73,12 @@ def test_list(capsys):
         name for name, row in ROWS.items() if not row.embedded
     ]
     lines = run_text(capsys, "list", "--family", "decoder").splitlines()
-    assert [line.split()[0] for line in lines] == ["name", "tart-decoder-d16", "tart-decoder-d32"]
+    assert [line.split()[0] for line in lines] == [
+        "name",
+        "tart-decoder-d16",
+        "tart-decoder-d32",
+        "tart-decoder-d8",
+    ]
 
 
 def test_show(capsys):

@@ -108,7 +108,11 @@ def _few_shot_lines(groups: list[dict[str, Any]]) -> list[str]:
 
 def _training_lines(recipe: dict[str, Any], training: dict[str, Any]) -> list[str]:
     families = sorted({component["family"] for component in recipe["prior"]})
-    low, high = recipe["context_rows"]
+    spans = [
+        recipe["context_rows"],
+        *(part["context_rows"] for part in recipe["prior"] if "context_rows" in part),
+    ]
+    low, high = min(span[0] for span in spans), max(span[1] for span in spans)
     cores = training["cores"]
     return [
         f"- trained on synthetic tasks only ({', '.join(families)}), {training['steps']} steps, seed {recipe['seed']}",

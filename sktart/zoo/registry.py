@@ -62,8 +62,8 @@ def list_checkpoints(
     Examples
     --------
     >>> from sktart import list_checkpoints
-    >>> [info.name for info in list_checkpoints()]
-    ['gram-base', 'tart-decoder-d16', 'gram-large', 'gram-image', 'gram-tabular', 'tart-decoder-d32']
+    >>> [info.name for info in list_checkpoints(family="decoder")]
+    ['tart-decoder-d16', 'tart-decoder-d32', 'tart-decoder-d8']
     >>> [info.name for info in list_checkpoints(dim=384, cached=True)]
     ['gram-base']
     """
