@@ -61,11 +61,9 @@ RANDOM_STATE = Constraint(
     "None, an integer of at least 0 or a numpy RandomState",
     lambda value: value is None or integer(0).holds(value) or isinstance(value, np.random.RandomState),
 )
-
-
 CLASS_WEIGHT = Constraint(
     "None, 'balanced' or a dict from labels to factors",
-    lambda value: value is None or value == "balanced" or isinstance(value, Mapping),
+    lambda value: value is None or isinstance(value, Mapping) or one_of("balanced").holds(value),
 )
 
 
