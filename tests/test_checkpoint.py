@@ -17,7 +17,7 @@ from sktart.zoo.checkpoint import load_folder, model_card, save_checkpoint, upda
 RECIPE = {
     "name": "tiny",
     "seed": 5,
-    "prior": [{"family": "mlp"}, {"family": "linear"}, {"family": "mlp"}],
+    "prior": [{"family": "mlp"}, {"family": "linear", "context_rows": [8, 12]}, {"family": "mlp"}],
     "context_rows": [4, 9],
 }
 METRICS = {"training": {"steps": 77, "seconds": 3 * 60, "cores": 4, "device": "cuda"}}
@@ -224,7 +224,7 @@ def test_model_card_tells_what_it_is(folder):
     assert card.count("---\n") == 2
     assert "# tiny" in card
     assert "synthetic tasks only (linear, mlp), 77 steps, seed 5" in card
-    assert "contexts of 4 to 9 rows" in card
+    assert "contexts of 4 to 12 rows" in card
     assert "`sktart pretrain recipe.json` in 3 minutes on cuda (4 cores)" in card
     assert "KL" not in card
 
