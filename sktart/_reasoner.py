@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -26,6 +25,7 @@ from sktart._validation import (
     optional,
     validate_labelled,
     validate_queries,
+    warn_of_scale,
 )
 from sktart.zoo.registry import share_checkpoint
 
@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 # Attention logits of one chunk of queries when `batch_size` is left to us: bounds memory for long contexts.
 MAX_CHUNK_ELEMENTS = 2**25
 DEFAULT_CHUNK = 256
-# Mean absolute values of features, beyond which a reasoner that is not free of scale has seen nothing alike.
-USUAL_SIZE = (0.25, 2.5)
 
 
 class TartReasoner(ClassifierMixin, BaseEstimator):
@@ -182,7 +180,8 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         prior_shift = self._prior_shift(classes, y, weight)
         loaded = share_checkpoint(self.checkpoint, device=device, dtype=dtype, n_features=X.shape[1])
         self._check_fits(loaded, X, weight, len(classes))
-        _warn_of_scale(loaded, X)
+        if loaded.reasoner.reads_in_order:
+            warn_of_scale(loaded.name, X)
         drawn = draw_contexts(
             codes,
             max_rows=self.max_context,
@@ -291,17 +290,3 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         if self.batch_size is not None:
             return int(self.batch_size)
         return int(np.clip(MAX_CHUNK_ELEMENTS // logits_per_query, 1, DEFAULT_CHUNK))
-
-
-def _warn_of_scale(loaded: Checkpoint, X: np.ndarray) -> None:
-    low, high = USUAL_SIZE
-    with np.errstate(over="ignore"):
-        size = float(np.abs(X).mean())
-    if loaded.reasoner.reads_in_order and not low <= size <= high:
-        warnings.warn(
-            f"checkpoint {loaded.name!r} was trained on features of unit variance, with a mean size of 0.8; that of X "
-            f"is {size:.3g}: put StandardScaler() or TartTransformer(whiten=True) before it, or take 'gram-base', "
-            "which reads any scale",
-            UserWarning,
-            stacklevel=3,
-        )

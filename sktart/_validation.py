@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from numbers import Integral, Real
 from os import PathLike
@@ -16,6 +17,8 @@ from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 from sktart._rows import holds_text
 
 FLOATS = [np.float64, np.float32]
+# Mean absolute values of features, beyond which a reasoner that is not free of scale has seen nothing alike.
+USUAL_SIZE = (0.25, 2.5)
 
 
 class Constraint(NamedTuple):
@@ -180,6 +183,21 @@ def validate_queries(estimator: BaseEstimator, X: Any) -> Any:
     """
     _refuse_all_but_dense_numbers(estimator, X)
     return validate_numbers(estimator, X, reset=False, dtype=np.float64)
+
+
+def warn_of_scale(checkpoint: str, X: Any) -> None:
+    """Warn the caller of ``fit`` where features of a reasoner that is not free of scale are far from unit variance."""
+    low, high = USUAL_SIZE
+    with np.errstate(over="ignore"):
+        size = float(np.abs(X).mean())
+    if not low <= size <= high:
+        warnings.warn(
+            f"checkpoint {checkpoint!r} was trained on features of unit variance, with a mean size of 0.8; that of X "
+            f"is {size:.3g}: put StandardScaler() or TartTransformer(whiten=True) before it, or take 'gram-base', "
+            "which reads any scale",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _refuse_all_but_dense_numbers(estimator: BaseEstimator, X: Any) -> None:
