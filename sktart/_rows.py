@@ -41,7 +41,7 @@ def is_text_column(X: Any) -> bool:
     """
     if isinstance(X, list | tuple):
         return any(isinstance(row, str) for row in X)
-    return holds_text(X) and len(getattr(X, "shape", ())) < 2
+    return len(getattr(X, "shape", ())) < 2 and holds_text(X)
 
 
 def as_texts(X: Any, reader: str) -> list[str]:
