@@ -16,7 +16,7 @@ import pandas as pd
 from acceptance import GROUP, measure_cells
 from report import read
 
-from sktart.zoo.checkpoint import update_metrics
+from sktart.zoo._checkpoint import update_metrics
 
 
 def few_shot(rows: pd.DataFrame) -> list[dict[str, Any]]:

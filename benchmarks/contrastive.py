@@ -24,9 +24,9 @@ from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
 from sktart._runtime import import_optional
-from sktart.encoders._loading import silent_transformers
 from sktart.encoders._locate import locate
 from sktart.encoders._names import SHORT_NAMES
+from sktart.encoders.models._loading import silent_transformers
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer

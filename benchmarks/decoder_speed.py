@@ -15,9 +15,9 @@ import numpy as np
 import torch
 from transformers import GPT2Config, GPT2Model
 
-from sktart._net import ContextNet
-from sktart.reasoners.config import DecoderConfig
-from sktart.reasoners.decoder import DecoderReasoner
+from sktart.contexts._net import ContextNet
+from sktart.reasoners._config import DecoderConfig
+from sktart.reasoners._decoder import DecoderReasoner
 
 
 def direct_seconds(config, n_rows, n_queries, generator):

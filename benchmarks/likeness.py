@@ -23,7 +23,7 @@ from report import machine, markdown
 from sklearn.linear_model import LogisticRegression
 from sklearn.neighbors import KNeighborsClassifier
 
-from sktart.pretrain.recipe import read_recipe
+from sktart.pretrain._recipe import read_recipe
 from sktart.priors import sample_tasks
 
 LABELS = (16, 64, 256)

@@ -21,8 +21,8 @@ from torch import Tensor
 
 from sktart import load_checkpoint
 from sktart._runtime import torch_threads
-from sktart.pretrain.bayes import posterior_predictive
-from sktart.pretrain.evaluate import kl, logistic_tasks
+from sktart.pretrain._bayes import posterior_predictive
+from sktart.pretrain._evaluate import kl, logistic_tasks
 from sktart.priors import Tasks
 
 

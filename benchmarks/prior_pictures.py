@@ -18,7 +18,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
 
-from sktart.pretrain.recipe import read_recipe
+from sktart.pretrain._recipe import read_recipe
 from sktart.priors import Tasks, sample_tasks
 
 TASKS = 2  # of a component

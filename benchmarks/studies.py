@@ -29,10 +29,10 @@ from readers import load, of_split
 from torch import Tensor
 
 from sktart import load_checkpoint
-from sktart.pretrain.bayes import posterior_predictive
-from sktart.pretrain.evaluate import kl, logistic_tasks
-from sktart.pretrain.loop import pretrain
-from sktart.pretrain.recipe import recipe_from_dict
+from sktart.pretrain._bayes import posterior_predictive
+from sktart.pretrain._evaluate import kl, logistic_tasks
+from sktart.pretrain._loop import pretrain
+from sktart.pretrain._recipe import recipe_from_dict
 
 Recipe = dict[str, Any]
 MOST_ROWS = 256

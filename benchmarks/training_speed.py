@@ -10,9 +10,9 @@ from time import perf_counter
 import torch
 from report import machine
 
-from sktart.pretrain.batches import TaskStream
-from sktart.pretrain.net import PretrainNet
-from sktart.pretrain.recipe import Recipe, read_recipe
+from sktart.pretrain._batches import TaskStream
+from sktart.pretrain._net import PretrainNet
+from sktart.pretrain._recipe import Recipe, read_recipe
 
 
 def seconds_per_step(recipe: Recipe, workers: int, threads: int, steps: int) -> float:

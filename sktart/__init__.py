@@ -10,15 +10,27 @@ True
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from sktart._version import __version__
+__version__ = "0.2.0"
 
 if TYPE_CHECKING:
-    from sktart._persistence import load, save
-    from sktart._reasoner import TartReasoner
-    from sktart._transformer import TartTransformer
-    from sktart.encoders._prompt import Prompt
-    from sktart.zoo import list_checkpoints, load_checkpoint
-    from sktart.zoo.import_tart import import_tart
+    from sktart.encoders.in_context._prompt import Prompt
+    from sktart.estimators._reasoner import TartReasoner
+    from sktart.estimators._transformer import TartTransformer
+    from sktart.persistence import load, save
+    from sktart.zoo._import_tart import import_tart
+    from sktart.zoo._registry import list_checkpoints, load_checkpoint
+
+# Public name -> the module that defines it. Imported at first use: scikit-learn alone takes most of a second.
+_MODULES = {
+    "Prompt": "sktart.encoders.in_context._prompt",
+    "TartReasoner": "sktart.estimators._reasoner",
+    "TartTransformer": "sktart.estimators._transformer",
+    "import_tart": "sktart.zoo._import_tart",
+    "list_checkpoints": "sktart.zoo._registry",
+    "load": "sktart.persistence",
+    "load_checkpoint": "sktart.zoo._registry",
+    "save": "sktart.persistence",
+}
 
 __all__ = [
     "Prompt",
@@ -32,23 +44,11 @@ __all__ = [
     "save",
 ]
 
-# Loaded at first use: scikit-learn alone takes most of a second to import on a small machine.
-_HOMES = {
-    "Prompt": "sktart.encoders._prompt",
-    "TartReasoner": "sktart._reasoner",
-    "TartTransformer": "sktart._transformer",
-    "import_tart": "sktart.zoo.import_tart",
-    "list_checkpoints": "sktart.zoo",
-    "load": "sktart._persistence",
-    "load_checkpoint": "sktart.zoo",
-    "save": "sktart._persistence",
-}
-
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module 'sktart' has no attribute {name!r}; it has {sorted(__all__)}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULES[name]), name)
 
 
 def __dir__() -> list[str]:

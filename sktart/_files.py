@@ -1,8 +1,9 @@
-"""Hash files, and find folders by what a user wrote."""
+"""Hash files, write them in full or not at all, and find folders by what a user wrote."""
 
 from __future__ import annotations
 
 import hashlib
+import secrets
 from functools import lru_cache
 from os import PathLike
 from pathlib import Path
@@ -49,3 +50,15 @@ def is_folder(path: Path) -> bool:
         return path.is_dir()
     except (OSError, ValueError):
         return False
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file so that a kill or another writer at any moment leaves one content or the other, in full."""
+    # mkstemp would make a file that only its owner reads, and the umask cannot be asked for without a change of it.
+    temporary = path.with_name(f".{path.name[:100]}.{secrets.token_hex(8)}.tmp")
+    try:
+        temporary.write_bytes(content)
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise

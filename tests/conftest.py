@@ -7,8 +7,6 @@ import sys
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
-# The scripts of benchmarks/ import each other by name, as they do when run.
-sys.path.insert(0, str(Path(__file__).parents[1] / "benchmarks"))
 
 import numpy as np
 import pytest

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 
 from sktart._files import at_home, hash_file, is_folder
-from sktart.encoders._loading import last_written
+from sktart.encoders.models._loading import last_written
 
 
 def test_a_change_under_size_and_time_stamp_is_seen(tmp_path):

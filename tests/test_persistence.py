@@ -17,6 +17,7 @@ import joblib
 import numpy as np
 import pytest
 import torch
+from direct_decoder import pair
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
@@ -27,19 +28,18 @@ from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
 from sklearn.utils import all_estimators
-from test_decoder import pair
 
-import sktart._fitted
+import sktart.contexts._fitted
 from sktart import Prompt, TartReasoner, TartTransformer, load, load_checkpoint, save
-from sktart._trusted import PLAIN, TrustedUnpickler
+from sktart.contexts._trusted import PLAIN, TrustedUnpickler
 from sktart.encoders._locate import HubModel
 from sktart.encoders._options import ModelOptions
-from sktart.encoders._protocols import InContextEncoder
-from sktart.encoders._sentence import SentenceEncoder
+from sktart.encoders.in_context._encoder import InContextEncoder
+from sktart.encoders.models._sentence import SentenceEncoder
 from sktart.exceptions import CheckpointError, CheckpointIntegrityError, EncoderError, SavedModelError
-from sktart.reasoners.config import DecoderConfig
+from sktart.reasoners._config import DecoderConfig
+from sktart.zoo._checkpoint import save_checkpoint
 from sktart.zoo._networks import NETWORKS
-from sktart.zoo.checkpoint import save_checkpoint
 
 CONFIG = DecoderConfig(width=16, n_layers=2, n_heads=2, n_features=4, n_pairs=40)
 RECIPE = {"name": "tiny", "seed": 0, "prior": [{"family": "logistic"}], "context_rows": [1, 39]}
@@ -180,7 +180,7 @@ def test_looking_at_an_estimator_reads_no_weights(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("weights were read")
 
-    monkeypatch.setattr(sktart._fitted, "share_checkpoint", refuse)
+    monkeypatch.setattr(sktart.contexts._fitted, "share_checkpoint", refuse)
     monkeypatch.setattr(NETWORKS, "get", refuse)
     for each in models:
         dir(each), repr(each), each._repr_html_(), each.get_params(), clone(each), copy.deepcopy(each)
@@ -264,7 +264,7 @@ def test_another_config_for_the_same_weights_is_refused(folder):
 
 def test_a_pickle_of_another_format_is_refused(monkeypatch):
     content = pickle.dumps(fit()[0])
-    monkeypatch.setattr(sktart._fitted, "FORMAT", 2)
+    monkeypatch.setattr(sktart.contexts._fitted, "FORMAT", 2)
     with pytest.raises(SavedModelError, match=r"in format 1; sktart .* reads format 2: load it with sktart"):
         pickle.loads(content)
 
@@ -466,7 +466,7 @@ def named(module, name):
 @pytest.mark.parametrize(
     "module, name",
     [
-        ("sktart.encoders._transformers", "TransformersEncoder"),
+        ("sktart.encoders.models._transformers", "TransformersEncoder"),
         ("pathlib", "PosixPath"),
         ("sklearn.preprocessing._data", "StandardScaler"),
         ("test_persistence", "double"),

@@ -1,11 +1,11 @@
 """Frozen encoders: rows in, one vector a row out."""
 
 from sktart.encoders._base import Encoder
-from sktart.encoders._cache import with_memory
 from sktart.encoders._names import SHORT_NAMES
 from sktart.encoders._options import ModelOptions
-from sktart.encoders._prompt import as_prompt
 from sktart.encoders._resolve import reads_only_text, resolve_encoder
+from sktart.encoders.cache._cached import with_memory
+from sktart.encoders.in_context._prompt import as_prompt
 
 __all__ = [
     "SHORT_NAMES",

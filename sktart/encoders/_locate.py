@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Literal
 
 from sktart._files import is_folder
-from sktart._hub_names import REVISION_RULE, is_repository, is_revision
 from sktart._runtime import import_optional
 from sktart.exceptions import EncoderError, MissingExtraError
+from sktart.hub._names import REVISION_RULE, is_repository, is_revision
 
 _TIMEOUT_S = 5.0
 # Copies of the same weights in formats that are not read here.

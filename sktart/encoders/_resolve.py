@@ -12,17 +12,17 @@ from typing import Any, Literal
 from sklearn.base import clone
 
 from sktart._files import at_home, is_folder
-from sktart._hub_names import is_repository
 from sktart.encoders._base import Encoder, PassThrough
 from sktart.encoders._locate import HubModel, check_folder, kind_of, locate
 from sktart.encoders._names import SHORT_NAMES
 from sktart.encoders._options import MODEL_OPTIONS, ModelOptions, refuse_options
-from sktart.encoders._prompt import as_prompt
-from sktart.encoders._protocols import InContextEncoder
-from sktart.encoders._sentence import SentenceEncoder
-from sktart.encoders._sklearn import CallableEncoder, SklearnEncoder, is_vectorizer
-from sktart.encoders._transformers import TransformersEncoder
+from sktart.encoders.in_context._encoder import InContextEncoder
+from sktart.encoders.in_context._prompt import as_prompt
+from sktart.encoders.models._sentence import SentenceEncoder
+from sktart.encoders.models._sklearn import CallableEncoder, SklearnEncoder, is_vectorizer
+from sktart.encoders.models._transformers import TransformersEncoder
 from sktart.exceptions import EncoderError
+from sktart.hub._names import is_repository
 
 Protocol = Literal["stream", "vanilla", "loo"]
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import torch
 
 from sktart.exceptions import RecipeError
-from sktart.reasoners.base import Reasoner
-from sktart.reasoners.config import ReasonerConfig
+from sktart.reasoners._base import Reasoner
+from sktart.reasoners._config import ReasonerConfig
 
 # What may differ between a network and the one that it starts from, by family.
 FREE = {"gram": "n_layers", "decoder": "n_features"}

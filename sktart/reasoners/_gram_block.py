@@ -12,8 +12,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from sktart.reasoners._config import GramConfig
 from sktart.reasoners._ridge import STRENGTHS
-from sktart.reasoners.config import GramConfig
 
 N_OPERATORS = 1 + len(STRENGTHS)  # the inner products, and each ridge regression
 

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from sktart.exceptions import RecipeError
-from sktart.reasoners.decoder import DecoderBlock, DecoderReasoner
+from sktart.reasoners._decoder import DecoderBlock, DecoderReasoner
 
 FASTEST, SLOWEST = 2.5, 0.05  # radians a pair
 CODE_SIZE = 0.5

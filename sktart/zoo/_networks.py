@@ -12,13 +12,13 @@ from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sktart.zoo.identity import CheckpointIdentity
+from sktart.zoo._identity import CheckpointIdentity
 
 if TYPE_CHECKING:
     import torch
 
-    from sktart.zoo.checkpoint import Checkpoint
-    from sktart.zoo.resolve import FoundCheckpoint
+    from sktart.zoo._checkpoint import Checkpoint
+    from sktart.zoo._resolve import FoundCheckpoint
 
 MAX_NETWORKS = 8
 # Both make the network: the heads of a decoder, for one, do not show in its weights.
@@ -150,7 +150,7 @@ def moved(
     """
     import torch
 
-    from sktart.zoo import golden
+    from sktart.zoo import _golden as golden
 
     reasoner = deepcopy(checkpoint.reasoner).to(device=device, dtype=dtype or torch.float32)
     if next(reasoner.parameters()).device.type not in golden.TRUSTED:
@@ -167,7 +167,7 @@ def _identify(found: FoundCheckpoint) -> tuple[dict[str, str], Callable[[str], b
     Files without a known hash are read here, each time: size and time stamp do not tell that one is as it was, and
     the bytes that were hashed must be those that are used.
     """
-    from sktart.zoo.checkpoint import check_complete
+    from sktart.zoo._checkpoint import check_complete
 
     digests = dict(found.digests)
     unknown = [part for part in CONTENT if part not in digests]

@@ -1,0 +1,121 @@
+"""The skorch net that answers queries from contexts that were read once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import partial
+from typing import Any
+
+import numpy as np
+import torch
+from skorch import NeuralNet
+from torch import Tensor, nn
+
+from sktart.reasoners._base import Reasoner
+
+
+class ContextModule(nn.Module):
+    """A reasoner together with its contexts; maps query rows (M, D) to logits (M, C).
+
+    Several contexts are draws or orders of the same labelled rows: the probabilities they give are averaged.
+    """
+
+    def __init__(self, reasoner: Reasoner, contexts: Sequence[Any]) -> None:
+        super().__init__()
+        self.reasoner = reasoner
+        self.contexts = tuple(contexts)
+
+    def forward(self, query_x: Tensor) -> Tensor:
+        """Answer each row by itself."""
+        logits = [self.reasoner.answer(context, query_x[None])[0] for context in self.contexts]
+        return logits[0] if len(logits) == 1 else torch.stack(logits).log_softmax(-1).logsumexp(0)
+
+
+class FixedChunks:
+    """The iterator that skorch asks for: chunks of exactly `batch_size` rows, the last one padded.
+
+    Matrix products over equal shapes give equal bits, so that the answer for a row does not depend on its batch.
+    """
+
+    def __init__(self, dataset: Any, batch_size: int) -> None:
+        self.rows = dataset.X
+        self.batch_size = batch_size
+
+    def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for start in range(0, len(self.rows), self.batch_size):
+            chunk = self.rows[start : start + self.batch_size]
+            padded = np.zeros((self.batch_size, chunk.shape[1]), chunk.dtype)
+            padded[: len(chunk)] = chunk
+            yield torch.from_numpy(padded), torch.zeros(0)
+
+
+class ContextNet(NeuralNet):
+    """A net that is ready after construction: nothing is trained, so it has no optimiser and no criterion.
+
+    Parameters
+    ----------
+    reasoner : Reasoner
+    contexts : sequence
+        What `reasoner` made of the labelled rows; answers are averaged over them.
+    batch_size : int
+        Queries of one forward pass.
+    device : torch.device
+    temperature : float
+        Divides the logits.
+    log_prior_shift : ndarray of shape (C,)
+        Is added to the logits after that.
+    """
+
+    def __init__(
+        self,
+        reasoner: Any,
+        contexts: Any,
+        *,
+        batch_size: int,
+        device: Any,
+        temperature: float,
+        log_prior_shift: Any,
+    ) -> None:
+        self.reasoner = reasoner
+        self.contexts = contexts
+        self.temperature = temperature
+        self.log_prior_shift = log_prior_shift
+        super().__init__(
+            ContextModule,
+            criterion=nn.Identity,
+            iterator_valid=FixedChunks,
+            batch_size=batch_size,
+            train_split=None,
+            # Applied to each chunk: numpy sums rows of a table in an order that depends on how many there are.
+            predict_nonlinearity=partial(log_probabilities, temperature, log_prior_shift),
+            callbacks="disable",
+            device=device,
+            verbose=0,
+        )
+        self.initialize()
+        # The module holds both now; a pickle would hold them twice, outside of what skorch moves between devices.
+        self.reasoner = self.contexts = None
+
+    def initialize_module(self) -> ContextNet:
+        """Put reasoner and contexts together."""
+        self.module_ = ContextModule(self.reasoner, self.contexts)
+        return self
+
+    def initialize_optimizer(self, triggered_directly: Any = None) -> ContextNet:
+        """Make none: building one costs seconds at first use."""
+        return self
+
+    def log_proba(self, rows: np.ndarray) -> np.ndarray:
+        """Return log-probabilities (M, C) for query rows (M, D), in the dtype of the network."""
+        return self.predict_proba(rows)[: len(rows)]
+
+
+def log_probabilities(temperature: float, log_prior_shift: np.ndarray, logits: Tensor) -> Tensor:
+    """Turn logits (M, C) into log-probabilities.
+
+    Examples
+    --------
+    >>> log_probabilities(2.0, np.zeros(2), torch.tensor([[4.0, 0.0]])).exp()
+    tensor([[0.8808, 0.1192]])
+    """
+    return (logits / temperature + torch.from_numpy(log_prior_shift).to(logits)).log_softmax(dim=-1)

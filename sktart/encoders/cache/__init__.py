@@ -1,0 +1,1 @@
+"""A cache of encodings by the content of rows and encoders."""

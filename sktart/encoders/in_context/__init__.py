@@ -1,0 +1,1 @@
+"""Texts read by a causal language model behind labelled texts."""

@@ -1,0 +1,1 @@
+"""Encoders by the library that runs them."""

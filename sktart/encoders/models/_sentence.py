@@ -1,0 +1,105 @@
+"""Encoder from a sentence-transformers model."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sktart._runtime import resolve_device
+from sktart.encoders._base import Encodings, FrozenEncoder, Reads, Rows, encode_distinct
+from sktart.encoders._locate import HubModel
+from sktart.encoders._options import ModelOptions
+from sktart.encoders.cache._hashing import digest, identify_folder
+from sktart.encoders.cache._identity import identify
+from sktart.encoders.models._loading import (
+    check_weights,
+    failures_named,
+    find_folder,
+    hash_weights,
+    last_written,
+    silent_transformers,
+)
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+class SentenceEncoder(FrozenEncoder):
+    """A sentence-transformers model, loaded when first used.
+
+    Of a named model only the name is held, so that pickles stay small; the weights come from a cache of the
+    process, so that the clones of a grid search share them.
+
+    Parameters
+    ----------
+    source : HubModel, Path or SentenceTransformer
+        Where the model is.
+    name : str
+        For messages.
+    options : ModelOptions
+        With the device ``"auto"``, an instance stays on the device it is on.
+    """
+
+    reads: Reads = "text"
+
+    def __init__(self, source: HubModel | Path | SentenceTransformer, name: str, options: ModelOptions):
+        self.source = source
+        self.name = name
+        self.options = options
+
+    def fit(self, rows: Rows, y: Any = None) -> None:
+        """Remember with which weights texts are encoded, without loading them."""
+        self._sha256 = ""
+        if isinstance(self.source, HubModel | Path):
+            self._sha256 = hash_weights(find_folder(self.source, self.options))
+
+    def encode(self, rows: Rows) -> Encodings:
+        """Encode the distinct texts."""
+        model, sha256 = self._load()
+        check_weights(self.name, sha256, self._sha256)
+        # A model that also reads images takes a text that looks like a path or an address for one.
+        only_text = list(getattr(model, "modalities", ["text"])) == ["text"]
+
+        def encode(texts: list[str]) -> Any:
+            return model.encode(
+                texts if only_text else [{"text": text} for text in texts],
+                batch_size=self.options.batch_size,
+                convert_to_numpy=True,
+                show_progress_bar=bool(self.options.progress),
+                device=None if self.options.device == "auto" else str(resolve_device(self.options.device)),
+            )
+
+        return encode_distinct(rows, encode, self.name)
+
+    def _load(self) -> tuple[SentenceTransformer, str]:
+        """Return model and hash of its weights: a method, as tab completion would run a property."""
+        if not isinstance(self.source, HubModel | Path):
+            return self.source, ""
+        folder = find_folder(self.source, self.options)
+        device = str(resolve_device(self.options.device))
+        return _load(folder.resolve(), last_written(folder), device, self.options.trust_remote_code)
+
+    def identity(self) -> str:
+        """Return a hash of the model's files, or of the instance as it is now."""
+        if not isinstance(self.source, HubModel | Path):
+            # Encoding calls eval() as well, so it must not make a difference.
+            return digest("SentenceTransformer", identify(self.source.eval(), self.name))
+        folder = find_folder(self.source, self.options)
+        check_weights(self.name, hash_weights(folder), self._sha256)
+        return digest("sentence-transformers", identify_folder(folder))
+
+    def __repr__(self) -> str:
+        return f"SentenceEncoder({self.name})"
+
+
+@lru_cache(maxsize=2)
+def _load(folder: Path, written: int, device: str, trust: bool) -> tuple[SentenceTransformer, str]:
+    from sentence_transformers import SentenceTransformer
+
+    with silent_transformers(), failures_named(folder, "sentence-transformers"):
+        model = SentenceTransformer(
+            str(folder), device=device, local_files_only=True, trust_remote_code=trust
+        )
+    # Half-precision weights are slow on a CPU, and their sums depend on the batch.
+    return model.float().eval(), hash_weights(folder)

@@ -1,0 +1,113 @@
+"""Encoder from a transformers model of text, image or audio."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from inspect import signature
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sktart.encoders._base import Encodings, FrozenEncoder, Reads, Rows, as_encodings, encode_distinct
+from sktart.encoders._locate import HubModel
+from sktart.encoders._options import ModelOptions, refuse_options
+from sktart.encoders.cache._hashing import digest
+from sktart.encoders.models._batches import Batch
+from sktart.encoders.models._clips import clip_batches
+from sktart.encoders.models._images import image_batches
+from sktart.encoders.models._loading import check_weights
+from sktart.encoders.models._pooling import choose_states, pool
+from sktart.encoders.models._pretrained import Modality, Pretrained, identify_pretrained, load_pretrained
+from sktart.encoders.models._progress import progress_bar
+from sktart.encoders.models._texts import text_batches
+from sktart.exceptions import EncoderError
+
+_BATCHES: dict[Modality, Callable[[Any, Pretrained, ModelOptions], Iterator[Batch]]] = {
+    "text": text_batches,
+    "image": image_batches,
+    "audio": clip_batches,
+}
+_USELESS: dict[Modality, tuple[str, ...]] = {
+    "text": ("sampling_rate",),
+    "image": ("sampling_rate", "max_length"),
+    "audio": (),
+}
+
+
+class TransformersEncoder(FrozenEncoder):
+    """A transformers model without its head, whose states are pooled to one vector a row.
+
+    Of a named model only the name is held, so that pickles stay small; the weights come from a cache of the
+    process, so that the clones of a grid search share them.
+
+    Parameters
+    ----------
+    source : HubModel, Path or tuple of model and processor
+        Where the model is.
+    name : str
+        For messages.
+    options : ModelOptions
+        Which states are pooled, how, and where the work is done.
+    """
+
+    def __init__(self, source: HubModel | Path | tuple[Any, Any], name: str, options: ModelOptions):
+        self.source = source
+        self.name = name
+        self.options = options
+
+    @property
+    def reads(self) -> Reads:  # type: ignore[override]
+        """What the model reads; known once it is loaded, so this loads it."""
+        return load_pretrained(self.source, self.options).modality
+
+    def fit(self, rows: Rows, y: Any = None) -> None:
+        """Remember with which weights rows are encoded."""
+        pretrained = load_pretrained(self.source, self.options)
+        useless = _USELESS[pretrained.modality]
+        refuse_options(self.options, useless, f"encoder {self.name} reads {pretrained.modality}")
+        self._sha256 = pretrained.sha256
+
+    def encode(self, rows: Rows) -> Encodings:
+        """Encode rows, each on its own; of texts, the distinct ones."""
+        pretrained = load_pretrained(self.source, self.options)
+        check_weights(self.name, pretrained.sha256, self._sha256)
+        if pretrained.modality != "text":
+            return as_encodings(self._encode(rows, pretrained), len(rows), self.name)
+        return encode_distinct(rows, lambda texts: self._encode(texts, pretrained), self.name)
+
+    def _encode(self, rows: Any, pretrained: Pretrained) -> NDArray[Any]:
+        import torch
+
+        order: list[int] = []
+        vectors = []
+        with torch.inference_mode(), progress_bar(self.options, self.name, len(rows)) as bar:
+            for batch in _BATCHES[pretrained.modality](rows, pretrained, self.options):
+                states = self._states(pretrained.model, batch)
+                vectors.append(pool(states, batch.counts, self.options.pooling).float().cpu().numpy())
+                order += batch.rows
+                bar.update(len(batch.rows))
+        return np.concatenate(vectors)[np.argsort(order)]
+
+    def _states(self, model: Any, batch: Batch) -> Any:
+        """Return the states of the layer, of shape (B, L, W)."""
+        layer = -1 if self.options.layer is None else self.options.layer
+        # Only decoders know keys and values to keep, and there is no use for them here.
+        decoder = {"use_cache": False} if "use_cache" in signature(model.forward).parameters else {}
+        output = model(**batch.inputs, **decoder, output_hidden_states=layer != -1)
+        if getattr(output, "last_hidden_state", None) is None:
+            raise EncoderError(
+                f"encoder {self.name} must return hidden states; {type(model).__name__} returns "
+                f"{', '.join(output.keys())}, so choose another model"
+            )
+        states = choose_states(output, layer, self.name)
+        # Convolutional networks for images return (B, W, height, width).
+        return states.flatten(2).transpose(1, 2) if states.ndim == 4 else states
+
+    def identity(self) -> str:
+        """Return a hash of the model and of the options that matter."""
+        return digest("transformers", identify_pretrained(self.source, self.options, self.name, self._sha256))
+
+    def __repr__(self) -> str:
+        return f"TransformersEncoder({self.name})"

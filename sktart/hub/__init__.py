@@ -1,0 +1,1 @@
+"""The Hub: names, downloads and their failures, by its own client."""

@@ -1,0 +1,51 @@
+"""Which names of repositories and revisions may reach the client of the Hub."""
+
+from __future__ import annotations
+
+import re
+
+from sktart.exceptions import CheckpointError, SktartError
+from sktart.hub._client import import_client
+
+# The client makes a file of this name in its cache: it must not lead out of there.
+_REVISION = re.compile(r"(?!.*\.\.)(?![./])[A-Za-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_LONGEST = 200
+REVISION_RULE = (
+    "a branch, tag or commit: at most 200 letters, digits and '._-', in parts with '/' between them"
+)
+
+
+def is_revision(text: str) -> bool:
+    """Tell whether `text` can be a branch, tag or commit that is safe as a name in the cache.
+
+    Examples
+    --------
+    >>> is_revision("refs/pr/1"), is_revision("../main"), is_revision("/etc/passwd")
+    (True, False, False)
+    """
+    return len(text) <= _LONGEST and _REVISION.fullmatch(text) is not None
+
+
+def is_repository(text: str, error: type[SktartError] = CheckpointError) -> bool:
+    """Tell whether `text` is ``organisation/name`` as the Hub names models; the client has the rules.
+
+    Raises
+    ------
+    SktartError
+        Of the type `error`, if the client cannot be set up from the environment.
+
+    Examples
+    --------
+    >>> is_repository("org/zoo"), is_repository("zoo"), is_repository("org/a--b"), is_repository("datasets/org")
+    (True, False, False, False)
+    """
+    if text.count("/") != 1 or text.startswith(("datasets/", "models/", "spaces/")):
+        return False
+    import_client(error)
+    from huggingface_hub.utils import validate_repo_id
+
+    try:
+        validate_repo_id(text)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,132 @@
+"""The identity card of a network: a frozen dataclass that is written as ``config.json`` beside the weights."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any, ClassVar
+
+from sktart.exceptions import CheckpointError
+
+
+@dataclass(frozen=True)
+class ReasonerConfig:
+    """Positive integers that give a network its shape; the base of one config a family.
+
+    Parameters
+    ----------
+    width : int
+        Channels of one token.
+    n_layers : int
+        Number of blocks.
+    n_heads : int
+        Attention heads of a block; divides `width`.
+
+    Raises
+    ------
+    CheckpointError
+        If a number is not a positive integer, or `n_heads` does not divide `width`.
+    """
+
+    family: ClassVar[str]
+
+    width: int
+    n_layers: int
+    n_heads: int
+
+    def __post_init__(self) -> None:
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+                raise CheckpointError(f"{field.name} must be a positive integer; got {value!r}")
+        if self.width % self.n_heads:
+            raise CheckpointError(f"width (={self.width}) must be divisible by n_heads (={self.n_heads})")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the content of ``config.json``."""
+        return {"family": self.family, **asdict(self)}
+
+
+@dataclass(frozen=True)
+class GramConfig(ReasonerConfig):
+    """Shape of a :class:`~sktart.reasoners._gram.GramReasoner`.
+
+    Parameters
+    ----------
+    width, n_layers, n_heads : int
+        See :class:`ReasonerConfig`.
+    mlp_ratio : int
+        Hidden channels of a block's MLP, as a multiple of `width`.
+    message_width : int
+        Channels that a block moves from the context by each operator: the inner products, and each ridge regression.
+
+    Examples
+    --------
+    >>> GramConfig(width=64, n_heads=3)
+    Traceback (most recent call last):
+    ...
+    sktart.exceptions.CheckpointError: width (=64) must be divisible by n_heads (=3)
+    """
+
+    family: ClassVar[str] = "gram"
+
+    width: int = 96
+    n_layers: int = 6
+    n_heads: int = 2
+    mlp_ratio: int = 2
+    message_width: int = 16
+
+
+@dataclass(frozen=True)
+class DecoderConfig(ReasonerConfig):
+    """Shape of a :class:`~sktart.reasoners._decoder.DecoderReasoner`; the defaults are the published head's.
+
+    Parameters
+    ----------
+    width, n_layers, n_heads : int
+        See :class:`ReasonerConfig`.
+    n_features : int
+        Features it reads; rows with fewer are padded with zeros.
+    n_pairs : int
+        Pairs of a row and its label for which there are learned positions, two for each pair. A query takes
+        the first position of a pair, so a context has one row less.
+    """
+
+    family: ClassVar[str] = "decoder"
+
+    width: int = 256
+    n_layers: int = 12
+    n_heads: int = 8
+    n_features: int = 16
+    n_pairs: int = 258
+
+
+CONFIGS: dict[str, type[ReasonerConfig]] = {config.family: config for config in (GramConfig, DecoderConfig)}
+
+
+def config_from_dict(values: dict[str, Any]) -> ReasonerConfig:
+    """Rebuild a config from the content of ``config.json``.
+
+    Raises
+    ------
+    CheckpointError
+        If the family is unknown, or a key is missing or unknown.
+
+    Examples
+    --------
+    >>> config_from_dict(GramConfig(width=32).to_dict()) == GramConfig(width=32)
+    True
+    """
+    values = dict(values)
+    family = values.pop("family", None)
+    if not isinstance(family, str) or family not in CONFIGS:
+        known = ", ".join(map(repr, CONFIGS))
+        raise CheckpointError(
+            f"unknown reasoner family {family!r} in config.json; this version knows {known}"
+        )
+    expected = {field.name for field in fields(CONFIGS[family])}
+    if set(values) != expected:
+        missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
+        raise CheckpointError(
+            f"config.json does not describe a {family} reasoner: missing {missing}, unknown {unknown}"
+        )
+    return CONFIGS[family](**values)

@@ -1,0 +1,106 @@
+"""Read whatever holds texts into a plain list of str."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from scipy.sparse import issparse
+
+from sktart.rows._entries import check_present
+
+
+def holds_text(X: Any) -> bool:
+    """Tell whether any entry of `X` is a string.
+
+    Examples
+    --------
+    >>> holds_text([[1.0, "a"]]), holds_text([1.0, 2.0])
+    (True, False)
+    """
+    if isinstance(X, str | bytes):
+        return True
+    if isinstance(X, list | tuple):
+        return any(isinstance(row, str) or (isinstance(row, list | tuple) and holds_text(row)) for row in X)
+    if issparse(X) or not hasattr(X, "__array__"):
+        return False
+    array = np.asarray(X)
+    if array.dtype.kind == "O":
+        return any(isinstance(entry, str) for entry in array.flat)
+    return array.dtype.kind in "UST"
+
+
+def is_text_column(X: Any) -> bool:
+    """Tell whether `X` is flat and any entry is a string: one text a row, and no table with texts in it.
+
+    Examples
+    --------
+    >>> is_text_column(["a", "b"]), is_text_column([["a"], ["b"]])
+    (True, False)
+    """
+    if isinstance(X, list | tuple):
+        return any(isinstance(row, str) for row in X)
+    return len(getattr(X, "shape", ())) < 2 and holds_text(X)
+
+
+def as_texts(X: Any, reader: str) -> list[str]:
+    """Turn `X` into a list of str, one a row.
+
+    Parameters
+    ----------
+    X : sequence of str, of shape (n,) or (n, 1)
+        A list, tuple, numpy array, or a Series or one-column frame of pandas or polars.
+    reader : str
+        Who wants the texts; for the messages.
+
+    Raises
+    ------
+    ValueError
+        If `X` is one bare string, has no row or several columns, or holds a missing value or anything but valid
+        Unicode.
+
+    Examples
+    --------
+    >>> as_texts(np.array([["good"], ["bad"]]), "this encoder")
+    ['good', 'bad']
+    """
+    entries = _one_column(X, reader)
+    check_present(entries, reader, "text", "drop these rows or fill them, for instance with X.fillna('')")
+    for row, entry in enumerate(entries):
+        if not isinstance(entry, str):
+            raise ValueError(
+                f"{reader} reads text, but row {row} holds {entry!r} ({type(entry).__name__}); "
+                "pass a flat sequence of str, or encoder=None if X holds numbers"
+            )
+        try:
+            entry.encode()
+        except UnicodeEncodeError as error:
+            raise ValueError(
+                f"{reader} reads text, but row {row} is no valid Unicode ({error}); decode its bytes with "
+                "errors='replace'"
+            ) from error
+    return [str(entry) for entry in entries]
+
+
+def _one_column(X: Any, reader: str) -> list[Any]:
+    """Return the entries of `X`, which must be a single column."""
+    if isinstance(X, str | bytes):
+        raise ValueError(f"X must be a sequence of texts; got the single text {X!r}, so pass [{X!r}]")
+    shape = getattr(X, "shape", None)
+    if shape is None:
+        if not isinstance(X, Sequence):
+            raise ValueError(
+                f"X must be a list, tuple, array, Series or one-column frame of texts; "
+                f"got {type(X).__name__}, so pass list(X)"
+            )
+        return list(X)
+    if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1 and not issparse(X)):
+        column = np.asarray(X).ravel()
+        return (np.char.decode(column, "utf-8") if column.dtype.kind == "S" else column).tolist()
+    if holds_text(X):
+        raise ValueError(
+            f"{reader} reads one column of text; got X of shape {shape}: pass one column, "
+            "or give each its own TartTransformer in a sklearn.compose.ColumnTransformer"
+        )
+    raise ValueError(f"{reader} reads text; got numbers of shape {shape}, so pass texts or encoder=None")

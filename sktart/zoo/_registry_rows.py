@@ -1,0 +1,180 @@
+"""Make the row of the registry that describes a checkpoint folder."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from sktart._files import write_atomically
+from sktart.exceptions import CheckpointError
+from sktart.hub._integrity import json_object
+from sktart.reasoners._base import Reasoner
+from sktart.zoo._card import spdx_licence
+from sktart.zoo._checkpoint import check_complete, load_folder
+from sktart.zoo._info import PARTS, WEIGHTS, CheckpointInfo
+
+
+class OpenFolder(NamedTuple):
+    """A checkpoint folder that was read once, so that what is checked is what is described or published.
+
+    Parameters
+    ----------
+    folder : Path
+    contents : dict of str to bytes
+        Of each file that code reads.
+    recipe, metrics : dict
+    reasoner : Reasoner
+        In float32 on the CPU.
+    """
+
+    folder: Path
+    contents: dict[str, bytes]
+    recipe: dict[str, Any]
+    metrics: dict[str, Any]
+    reasoner: Reasoner
+
+    @classmethod
+    def read(cls, folder: str | Path) -> OpenFolder:
+        """Read and load a folder strictly.
+
+        Raises
+        ------
+        CheckpointError
+            If the folder is no complete checkpoint, a file is damaged, or its recipe has no name.
+        """
+        folder = Path(folder)
+        check_complete(folder)
+        contents = {part: _read(folder / part) for part in PARTS}
+        reasoner = load_folder(folder, read=contents.__getitem__).reasoner
+        recipe, metrics = (
+            json_object(folder / part, contents[part]) for part in ("recipe.json", "metrics.json")
+        )
+        if not isinstance(recipe.get("name"), str):
+            raise CheckpointError(
+                f"{folder / 'recipe.json'} must hold a name; it holds {', '.join(recipe) or 'nothing'}"
+            )
+        return cls(folder, contents, recipe, metrics, reasoner)
+
+
+def row_of(
+    folder: str | Path | OpenFolder,
+    *,
+    modality: str | None = None,
+    embedded: str | None = None,
+    commit: str | None = None,
+) -> CheckpointInfo:
+    """Describe a checkpoint folder; it is loaded strictly, so that only what works gets a row.
+
+    Parameters
+    ----------
+    folder : str, Path or OpenFolder
+    modality : str, optional
+        What the checkpoint is meant for. None takes it from a folder ``<dimension>/<modality>/<name>``, else ``"any"``.
+    embedded : str, optional
+        Its place inside the package, if it has one.
+    commit : str, optional
+        Of the Hub repository, once it is published.
+
+    Raises
+    ------
+    CheckpointError
+        If the folder is no complete checkpoint, or its recipe has no name.
+    """
+    opened = folder if isinstance(folder, OpenFolder) else OpenFolder.read(folder)
+    reasoner, name = opened.reasoner, opened.recipe["name"]
+    dimension = str(reasoner.max_features or "any")
+    parents = opened.folder.absolute().parts[-3:-1]
+    if modality is None:
+        modality = parents[1] if parents and parents[0] == dimension else "any"
+    return CheckpointInfo(
+        name=name,
+        family=reasoner.config.family,
+        dimension=dimension,
+        modality=modality,
+        path=f"{dimension}/{modality}/{name}",
+        embedded=embedded,
+        commit=commit,
+        files={
+            part: {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+            for part, content in opened.contents.items()
+        },
+        limits={"rows": reasoner.max_context, "features": reasoner.max_features, "classes": None},
+        recipe=hashlib.sha256(json.dumps(opened.recipe, sort_keys=True).encode()).hexdigest(),
+        metrics={f"kl_{row['rows']}": row["kl"] for row in opened.metrics.get("bayes", [])},
+        licence=spdx_licence(opened.metrics),
+    )
+
+
+def complete_folders(root: str | Path) -> list[Path]:
+    """Return `root` if it is a checkpoint folder, or those below it, sorted.
+
+    Raises
+    ------
+    CheckpointError
+        If there is none.
+    """
+    root = Path(root)
+    folders = sorted(path.parent for path in root.rglob(WEIGHTS))
+    if not folders:
+        raise CheckpointError(f"no checkpoint folder at {root} or below it; one holds {', '.join(PARTS)}")
+    return folders
+
+
+def read_rows(registry: str | Path) -> dict[str, dict[str, Any]]:
+    """Return the rows of a registry file that shall be written to, by name.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no registry, or could not be written.
+    """
+    registry = Path(registry)
+    try:
+        rows = json.loads(registry.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise CheckpointError(
+            f"the registry file {registry} cannot be read ({error.strerror}); a new one holds []"
+        ) from error
+    except ValueError as error:
+        raise CheckpointError(
+            f"the registry file {registry} is damaged ({error}); a new one holds []"
+        ) from error
+    if not isinstance(rows, list) or not all(
+        isinstance(row, dict) and isinstance(row.get("name"), str) for row in rows
+    ):
+        raise CheckpointError(f"the registry file {registry} must hold a list of rows with names")
+    for place in (registry, registry.parent):
+        if not os.access(place, os.W_OK):
+            raise CheckpointError(
+                f"the registry file {registry} cannot be written, as {place} is read-only for you: change its "
+                "permissions, or take a copy"
+            )
+    return {row["name"]: row for row in rows}
+
+
+def write_rows(registry: str | Path, rows: Iterable[CheckpointInfo]) -> None:
+    """Put rows into a registry file, each in the place of the row of its name; a new name comes last.
+
+    What only the registry knows, the place inside the package, is kept.
+
+    Raises
+    ------
+    CheckpointError
+        If it is no registry, or cannot be written.
+    """
+    known = read_rows(registry)
+    for row in rows:
+        embedded = row.embedded or known.get(row.name, {}).get("embedded")
+        known[row.name] = row.to_dict() | {"embedded": embedded}
+    write_atomically(Path(registry), (json.dumps(list(known.values()), indent=1) + "\n").encode())
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path.parent} is no complete checkpoint: {path.name} missing") from error

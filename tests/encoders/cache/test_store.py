@@ -1,0 +1,228 @@
+import hashlib
+import os
+import pickle
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from contextlib import closing
+
+import numpy as np
+import pytest
+from numpy.testing import assert_array_equal
+
+from sktart.encoders.cache._store import VectorStore
+from sktart.exceptions import EncoderError
+
+WIDTH = 20
+KEYS = [hashlib.sha256(b"%d" % number).digest() for number in range(300)]
+VECTORS = dict(zip(KEYS, np.random.default_rng(0).normal(size=(300, WIDTH)).astype(np.float32), strict=True))
+
+# Writes blocks of entries, with overlap, and tells when the first is written.
+WRITER = """
+import hashlib, sys
+from pathlib import Path
+import numpy as np
+from sktart.encoders.cache._store import VectorStore
+
+folder, first, last = Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3])
+store = VectorStore(folder)
+for start in range(first, last, 20):
+    numbers = range(start, start + 20)
+    store.write({hashlib.sha256(b"%d" % n).digest(): np.full(2000, n, dtype=np.float32) for n in numbers})
+    if start == first:
+        print("writing", flush=True)
+"""
+
+
+def fill(folder):
+    store = VectorStore(folder)
+    store.write(VECTORS)
+    return store
+
+
+def check(found):
+    for key, vector in found.items():
+        assert_array_equal(vector, VECTORS[key])
+
+
+def test_read_returns_what_was_written(tmp_path):
+    store = fill(tmp_path / "a" / "b")
+    found = pickle.loads(pickle.dumps(store)).read([*KEYS, b"unknown"])
+    assert set(found) == set(KEYS)
+    assert {vector.dtype for vector in found.values()} == {np.dtype(np.float32)}
+    check(found)
+
+
+def test_reading_makes_no_file(tmp_path):
+    assert VectorStore(tmp_path / "missing").read(KEYS) == {}
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_later_vectors_replace_former_ones(tmp_path):
+    store = fill(tmp_path)
+    store.write({KEYS[0]: np.zeros(3, dtype=np.float32)})
+    assert_array_equal(store.read(KEYS[:1])[KEYS[0]], [0, 0, 0])
+
+
+def test_garbage_and_cut_files_are_replaced(tmp_path):
+    store = fill(tmp_path)
+    sound = store.path.read_bytes()
+    for damaged in (b"garbage" * 1000, sound[:5000], sound[: len(sound) // 2], sound[:4096] + b"\0" * 70000):
+        store.path.write_bytes(damaged)
+        with pytest.warns(UserWarning, match=r"the cache of encodings .* is damaged \(.*; it is deleted"):
+            assert store.read(KEYS) == {}
+        store.write(VECTORS)
+        assert len(store.read(KEYS)) == len(KEYS)
+
+
+def test_emptied_file_is_an_empty_store(tmp_path):
+    store = fill(tmp_path)
+    store.path.write_bytes(b"")
+    assert store.read(KEYS) == {}
+    store.write(VECTORS)
+    assert len(store.read(KEYS)) == len(KEYS)
+
+
+def test_a_damaged_entry_is_absent_and_can_be_written_again(tmp_path):
+    store = fill(tmp_path)
+    sound = store.path.read_bytes()
+    at = sound.index(VECTORS[KEYS[7]].tobytes())
+    store.path.write_bytes(sound[:at] + b"\0" + sound[at + 1 :])
+    with pytest.warns(UserWarning, match="holds 1 damaged entries; these rows are encoded again"):
+        found = store.read(KEYS)
+    assert set(KEYS) - set(found) == {KEYS[7]}
+    check(found)
+    store.write({KEYS[7]: VECTORS[KEYS[7]]})
+    check(store.read(KEYS))
+    assert len(store.read(KEYS)) == len(KEYS)
+
+
+def test_entries_of_another_type_are_absent(tmp_path):
+    store = fill(tmp_path)
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        connection.execute("UPDATE vectors SET vector = 3 WHERE key = ?", (KEYS[0],))
+        connection.execute("UPDATE vectors SET vector = 'text' WHERE key = ?", (KEYS[1],))
+        connection.execute("UPDATE vectors SET vector = NULL WHERE key = ?", (KEYS[2],))
+    with pytest.warns(UserWarning, match="holds 3 damaged entries"):
+        assert set(store.read(KEYS)) == set(KEYS[3:])
+
+
+def test_a_vector_under_the_key_of_another_is_absent(tmp_path):
+    store = fill(tmp_path)
+    with closing(sqlite3.connect(store.path)) as connection, connection:
+        other = connection.execute(
+            "SELECT vector, checksum FROM vectors WHERE key = ?", (KEYS[1],)
+        ).fetchone()
+        connection.execute("UPDATE vectors SET vector = ?, checksum = ? WHERE key = ?", (*other, KEYS[0]))
+    with pytest.warns(UserWarning, match="holds 1 damaged"):
+        assert set(store.read(KEYS)) == set(KEYS[1:])
+
+
+@pytest.mark.filterwarnings("ignore:the cache of encodings")
+def test_no_damage_raises_or_gives_wrong_numbers(tmp_path):
+    rng = np.random.default_rng(0)
+    store = fill(tmp_path)
+    sound = store.path.read_bytes()
+    damages = [(byte, bytes([value])) for byte in range(100) for value in (3,)]
+    for _ in range(40):
+        size = int(rng.integers(1, 2000))
+        damages.append((int(rng.integers(len(sound) - size)), rng.bytes(size)))
+    for at, damage in damages:
+        store.path.write_bytes(sound[:at] + damage + sound[at + len(damage) :])
+        found = store.read(KEYS)
+        check(found)
+        store.write({key: vector for key, vector in VECTORS.items() if key not in found})
+        check(store.read(KEYS))
+
+
+@pytest.mark.parametrize("call", [lambda store: store.write(VECTORS), lambda store: store.write({})])
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path, call):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(EncoderError, match=r"memory must be a folder .* failed with .*Pass another folder"):
+        call(VectorStore(tmp_path / "file" / "cache"))
+    with (
+        pytest.raises(EncoderError, match=r"failed with FileExistsError"),
+        VectorStore(tmp_path / "file").reserve("a"),
+    ):
+        pass
+
+
+def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path, monkeypatch):
+    store = fill(tmp_path)
+    connect = sqlite3.connect
+    monkeypatch.setattr(
+        sqlite3, "connect", lambda path, **options: connect(f"file:{path}?mode=ro", uri=True, **options)
+    )
+    # The system must not say that it could be written: that would be a damaged header.
+    monkeypatch.setattr(os, "access", lambda *args: False)
+    check(store.read(KEYS))
+    with pytest.raises(
+        EncoderError, match=r"failed with OperationalError: attempt to write a readonly database"
+    ):
+        store.write({})
+
+
+def test_a_lock_that_cannot_be_had_is_refused(tmp_path):
+    (tmp_path / "work.lock").mkdir()
+    with pytest.raises(EncoderError, match=r"memory must be a folder that can be .* Is a directory"):
+        with VectorStore(tmp_path).reserve("work"):
+            pass
+
+
+def test_only_one_holds_a_reservation(tmp_path):
+    store, order = VectorStore(tmp_path), []
+
+    def work(number):
+        with store.reserve("same"):
+            order.append(number)
+            time.sleep(0.05)
+            order.append(number)
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(3)]
+    for thread in threads:
+        thread.start()
+    with store.reserve("other"):
+        pass
+    for thread in threads:
+        thread.join()
+    assert order[::2] == order[1::2]
+    assert sorted(order[::2]) == [0, 1, 2]
+
+
+def start_writer(folder, first, last):
+    command = [sys.executable, "-c", WRITER, str(folder), str(first), str(last)]
+    return subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+
+
+def check_writers_entries(folder, numbers):
+    keys = {hashlib.sha256(b"%d" % number).digest(): number for number in numbers}
+    found = VectorStore(folder).read(list(keys))
+    for key, vector in found.items():
+        assert_array_equal(vector, np.full(2000, keys[key]))
+    return len(found)
+
+
+def test_two_writers_lose_nothing(tmp_path):
+    writers = [start_writer(tmp_path, 0, 600), start_writer(tmp_path, 300, 900)]
+    assert [writer.wait(timeout=120) for writer in writers] == [0, 0]
+    for writer in writers:
+        writer.stdout.close()
+    assert check_writers_entries(tmp_path, range(900)) == 900
+
+
+def test_a_killed_writer_leaves_nothing_half_written(tmp_path):
+    for attempt in range(3):
+        writer = start_writer(tmp_path / str(attempt), 0, 4000)
+        assert writer.stdout.readline() == "writing\n"
+        time.sleep(0.02 * attempt)
+        writer.send_signal(signal.SIGKILL)
+        writer.wait(timeout=60)
+        writer.stdout.close()
+        # Whole transactions, and the next writer goes on.
+        count = check_writers_entries(tmp_path / str(attempt), range(4000))
+        assert count >= 20
+        assert count % 20 == 0
+        VectorStore(tmp_path / str(attempt)).write(VECTORS)

@@ -1,0 +1,603 @@
+"""The protocols "vanilla" and "loo" against whole prompts, one text at a time, and what they refuse."""
+
+import functools
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import transformers as tf
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_score
+from sklearn.pipeline import make_pipeline
+from sklearn.utils import get_tags
+from tiny_models import build_causal_lm, build_tokenizer, causal_config
+
+from sktart import Prompt
+from sktart.encoders._options import ModelOptions
+from sktart.encoders.in_context import _encoder as _protocols
+from sktart.encoders.in_context._prefix import Prefix
+from sktart.encoders.in_context._prompt_tokens import PromptTokens
+from sktart.encoders.models._pretrained import load_pretrained
+from sktart.estimators._transformer import TartTransformer
+from sktart.exceptions import EncoderError
+
+KINDS = ["gpt2", "gpt_neo", "gpt_neox", "bloom", "opt", "llama"]
+PROTOCOLS = ["vanilla", "loo"]
+PROMPT = Prompt(verbalizer={0: "negative", 1: "positive"})
+# Texts of mixed length; two are the same, and with other labels.
+CONTEXT = [
+    "good film",
+    "",
+    "the plot was very good and the cast was fine",
+    "good film",
+    "not a good film at all",
+]
+LABELS = [1, 0, 1, 0, 0]
+QUERIES = ["bad", "a very bad plot, not a good film", "good film", "bad", "é 漢, was it fine?"]
+
+
+@pytest.fixture(scope="module")
+def wide(tmp_path_factory):
+    """Return a function from a kind of causal model to the folder of one with a window of 192 tokens."""
+    return functools.cache(lambda kind: build_causal_lm(tmp_path_factory.mktemp(kind), kind, positions=192))
+
+
+@functools.lru_cache(maxsize=2)
+def direct(folder):
+    return tf.AutoModel.from_pretrained(folder, dtype=torch.float32).eval(), tf.AutoTokenizer.from_pretrained(
+        folder
+    )
+
+
+def whole_prompt(folder, pieces, pooling="mean", layer=-1):
+    """Run all pieces of a prompt at once, without keys and values, and pool the states of the last piece."""
+    model, tokenizer = direct(folder)
+    start = tokenizer("x")["input_ids"][: -len(tokenizer("x", add_special_tokens=False)["input_ids"])]
+    *before, last = (tokenizer(piece, add_special_tokens=False)["input_ids"] for piece in pieces)
+    ids = sum(before, start) + last
+    with torch.inference_mode():
+        output = model(input_ids=torch.tensor([ids]), use_cache=False, output_hidden_states=True)
+    states = (output.last_hidden_state if layer == -1 else output.hidden_states[layer])[0, -len(last) :]
+    return (states.mean(0) if pooling == "mean" else states[-1]).numpy()
+
+
+def expected(folder, protocol, context=CONTEXT, labels=LABELS, queries=QUERIES, prompt=PROMPT, **how):
+    """Return the embeddings of context and queries, one whole prompt each."""
+    examples = [
+        (prompt.question(text), prompt.answer(label)) for text, label in zip(context, labels, strict=True)
+    ]
+
+    def embed(shown, question):
+        return whole_prompt(folder, [piece for example in shown for piece in example] + [question], **how)
+
+    shown = [examples[:i] + (examples[i + 1 :] if protocol == "loo" else []) for i in range(len(examples))]
+    return (
+        np.stack([embed(others, question) for others, (question, _) in zip(shown, examples, strict=True)]),
+        np.stack([embed(examples, prompt.question(text)) for text in queries]),
+    )
+
+
+def transformer(folder, protocol="loo", prompt=PROMPT, **options):
+    return TartTransformer(folder, protocol=protocol, prompt=prompt, device="cpu", **options)
+
+
+def count_tokens(monkeypatch):
+    """Return a list that gets the shape of the tokens of each forward pass through a prefix or into one."""
+    shapes = []
+    for name in ("read", "follow"):
+        method = Prefix.__dict__[name]
+        inner = method.__func__ if name == "read" else method
+
+        def counted(*args, inner=inner, name=name, **options):
+            rows = [args[2]] if name == "read" else args[2]
+            shapes.append((name, [len(ids) for ids in rows]))
+            return inner(*args, **options)
+
+        monkeypatch.setattr(Prefix, name, classmethod(counted) if name == "read" else counted)
+    return shapes
+
+
+# Equal to whole prompts
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("kind", KINDS)
+def test_equal_to_whole_prompts(wide, kind, protocol):
+    context, queries = expected(wide(kind), protocol)
+    model = transformer(wide(kind), protocol)
+    assert_allclose(model.fit_transform(CONTEXT, LABELS), context, rtol=0, atol=1e-5)
+    for _ in range(2):  # the first pass must leave the keys and values as they were
+        assert_allclose(model.transform(QUERIES), queries, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("pooling, layer", [("last", -1), ("mean", 0), ("last", 2), ("mean", -2)])
+def test_pooling_and_layer(wide, protocol, pooling, layer):
+    context, queries = expected(wide("gpt_neo"), protocol, pooling=pooling, layer=layer)
+    model = transformer(wide("gpt_neo"), protocol, pooling=pooling, layer=layer)
+    assert_allclose(model.fit_transform(CONTEXT, LABELS), context, rtol=0, atol=1e-5)
+    assert_allclose(model.transform(QUERIES), queries, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("window", [5, 100])
+def test_sliding_windows_shorter_than_the_context(tmp_path, protocol, window):
+    config = tf.Gemma3TextConfig(
+        vocab_size=300, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+        intermediate_size=64, head_dim=8, sliding_window=window,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        bos_token_id=0, eos_token_id=0, pad_token_id=0,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        tf.AutoModel.from_config(config).save_pretrained(tmp_path)
+    build_tokenizer().save_pretrained(tmp_path)
+    context, queries = expected(tmp_path, protocol)
+    model = transformer(tmp_path, protocol)
+    assert_allclose(model.fit_transform(CONTEXT, LABELS), context, rtol=0, atol=1e-5)
+    assert_allclose(model.transform(QUERIES), queries, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("n_context", [1, 5])
+def test_special_tokens_stand_once_in_front(wide, tmp_path, protocol, n_context):
+    from tokenizers.processors import TemplateProcessing
+
+    folder = shutil.copytree(wide("llama"), tmp_path / "llama")
+    tokenizer = build_tokenizer()
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", 0)]
+    )
+    tokenizer.save_pretrained(folder)
+    model = transformer(folder, protocol)
+    features = model.fit_transform(CONTEXT[:n_context], LABELS[:n_context])
+    assert model.encoder_._state[0].ids.count(0) == 1
+    context, queries = expected(folder, protocol, CONTEXT[:n_context], LABELS[:n_context])
+    assert_allclose(features, context, rtol=0, atol=1e-5)
+    assert_allclose(model.transform(QUERIES), queries, rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_single_example(wide, protocol):
+    """Without special tokens, nothing at all stands before it."""
+    context, queries = expected(wide("gpt2"), protocol, ["good film"], ["yes"], prompt=Prompt())
+    model = transformer(wide("gpt2"), protocol, None)
+    assert_allclose(model.fit_transform(["good film"], ["yes"]), context, rtol=0, atol=1e-5)
+    assert_allclose(model.transform(QUERIES), queries, rtol=0, atol=1e-5)
+
+
+def test_vanilla_and_loo_differ_for_the_context_alone(wide):
+    vanilla, loo = (transformer(wide("gpt_neo"), protocol) for protocol in PROTOCOLS)
+    context = vanilla.fit_transform(CONTEXT, LABELS), loo.fit_transform(CONTEXT, LABELS)
+    # The last example has the same others before it.
+    assert_allclose(context[0][-1], context[1][-1], rtol=0, atol=1e-5)
+    assert np.abs(context[0][:-1] - context[1][:-1]).max(axis=1).min() > 0.01
+    assert_allclose(vanilla.transform(QUERIES), loo.transform(QUERIES), rtol=0, atol=1e-5)
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_the_own_label_takes_no_part_but_those_of_others_do(wide, protocol):
+    first = transformer(wide("gpt_neo"), protocol).fit_transform(CONTEXT, LABELS)
+    other = transformer(wide("gpt_neo"), protocol).fit_transform(CONTEXT, [*LABELS[:2], 0, *LABELS[3:]])
+    differs = np.abs(first - other).max(axis=1) > 1e-3
+    assert list(differs) == ([False] * 3 if protocol == "vanilla" else [True, True, False]) + [True, True]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "{text}=>{label};",
+        {"template": "Review: {text}\nMood:   {label}", "max_chars": 6, "truncation_side": "left"},
+        Prompt("{text}{label}", strip=False),
+    ],
+)
+def test_other_prompts(wide, prompt):
+    from sktart.encoders import as_prompt
+
+    context, queries = expected(
+        wide("opt"), "loo", ["x y", " good film "], ["b", "a"], prompt=as_prompt(prompt)
+    )
+    model = transformer(wide("opt"), "loo", prompt)
+    assert_allclose(model.fit_transform(["x y", " good film "], ["b", "a"]), context, rtol=0, atol=1e-5)
+    assert_allclose(model.transform(QUERIES), queries, rtol=0, atol=1e-5)
+
+
+# Batches
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_batches_and_other_rows_change_nothing(wide, kind, monkeypatch):
+    model = transformer(wide(kind), batch_size=1)
+    context, queries = model.fit_transform(CONTEXT, LABELS), model.transform(QUERIES)
+    order = [3, 1, 4, 0, 2]
+    texts = [QUERIES[i] for i in order]
+    for batch_size in (2, 32):
+        model.set_params(batch_size=batch_size)
+        assert_allclose(model.fit_transform(CONTEXT, LABELS), context, rtol=0, atol=1e-5)
+        assert_allclose(model.transform(texts), queries[order], rtol=0, atol=1e-5)
+    # All rows of "loo" in one pass, and few tokens a pass.
+    monkeypatch.setattr(_protocols, "_MAX_REPEATED", 1.0)
+    assert_allclose(model.fit_transform(CONTEXT, LABELS), context, rtol=0, atol=1e-5)
+    monkeypatch.setattr(_protocols, "_MAX_TOKENS", 1)
+    assert_allclose(model.fit_transform(CONTEXT, LABELS), context, rtol=0, atol=1e-5)
+    assert_allclose(model.transform(QUERIES), queries, rtol=0, atol=1e-5)
+
+
+def test_shared_prefixes_run_once(wide, monkeypatch):
+    passes = count_tokens(monkeypatch)
+    model = transformer(wide("gpt2")).fit(CONTEXT, LABELS)
+    tokens = model.encoder_._state[0]
+    n_whole, sizes = len(tokens.ids), np.diff(tokens.begins)
+    (read, [n_read]), (_, [n_check]), *loo = passes
+    assert (read, n_read, n_check) == ("read", n_whole, sizes[-1])
+    # Row i runs from its place on: without its own answer, its question last.
+    ran = sorted(length for _, lengths in loo for length in lengths)
+    answers = [len(ids) for ids in tokens.answers]
+    assert ran == sorted(
+        n_whole - begin - answer for begin, answer in zip(tokens.begins, answers, strict=False)
+    )
+    passes.clear()
+    for _ in range(2):
+        model.transform(QUERIES)
+    assert all(name == "follow" and max(lengths) < 40 < n_whole for name, lengths in passes)
+    assert len(passes) == 2
+    assert sum(map(len, (lengths for _, lengths in passes))) == 2 * len(set(QUERIES))
+
+
+def test_runs_share_a_beginning_while_little_is_repeated():
+    long = PromptTokens([], [[1]] * 64, [[2]] * 64)
+    runs = list(_protocols._runs(long, batch_size=5))
+    assert [row for run in runs for row in run] == list(range(64))
+    assert runs[0] == [0, 1, 2, 3, 4]
+    assert runs[-1] == [63]
+    assert list(_protocols._runs(long, batch_size=1)) == [[row] for row in range(64)]
+
+
+# Windows
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_context_that_does_not_fit_is_refused_before_any_work(wide, monkeypatch, protocol):
+    texts = ["a very bad plot, not a good film"] * 8
+    passes = count_tokens(monkeypatch)
+    model = transformer(wide("opt"), protocol)
+    message = (
+        r"fit the window of 192 tokens; the 8 examples take 188 and the longest of their texts as a query 20 more, "
+        r"so fit fewer rows, cut texts with prompt=\{'max_chars': ...\}, or pass protocol='stream'"
+    )
+    with pytest.raises(ValueError, match=message):
+        model.fit(texts, [0, 1] * 4)
+    assert passes == []
+    model.set_params(prompt={"max_chars": 6}).fit(texts, [0, 1] * 4)
+
+
+def test_a_context_may_fill_the_window_to_the_last_token(wide):
+    exact = transformer(wide("gpt_neo")).fit(CONTEXT, LABELS).encoder_._state[0]
+    needed = len(exact.ids) + max(map(len, exact.questions))
+    model = transformer(wide("gpt_neo"), max_length=needed)
+    assert_allclose(
+        model.fit(CONTEXT, LABELS).transform(QUERIES),
+        transformer(wide("gpt_neo")).fit(CONTEXT, LABELS).transform(QUERIES),
+        rtol=0,
+        atol=1e-5,
+    )
+    with pytest.raises(ValueError, match=f"must fit the window of {needed - 1} tokens; the 5 examples take"):
+        model.set_params(max_length=needed - 1).fit(CONTEXT, LABELS)
+
+
+def test_a_query_that_does_not_fit_is_named(wide, monkeypatch):
+    model = transformer(wide("gpt_neo"), max_length=150).fit(CONTEXT, LABELS)
+    n_context = len(model.encoder_._state[0].ids)
+    passes = count_tokens(monkeypatch)
+    with pytest.raises(
+        ValueError,
+        match=rf"window of 150 tokens; the 5 examples take {n_context} and row 2 of those to encode, "
+        r"'a bad plot a bad plot a bad pl', takes \d+ more, so fit fewer rows",
+    ):
+        model.transform(["bad", "bad", "a bad plot " * 30])
+    assert passes == []
+
+
+def test_models_without_a_limit_take_any_length(wide):
+    model = transformer(wide("bloom"), "vanilla").fit(CONTEXT * 4, LABELS * 4)
+    assert len(model.encoder_._state[0].ids) > 300
+    assert np.isfinite(model.transform(["good " * 300])).all()
+
+
+# What is refused
+
+
+@pytest.mark.parametrize(
+    "y, message",
+    [
+        (None, r"show texts with their labels; got no y, so pass fit\(X, y\)"),
+        ([0, 1], r"one label for each of the 5 rows of X; got shape \(2,\)"),
+        (np.zeros((5, 2)), r"got shape \(5, 2\)"),
+        ([0, None, 1, float("nan"), 1], r"a label for each row; rows \[1, 3\] have none"),
+        ([0, 1, 2, 0, 7], r"verbalizer must have a word for each class; it lacks \[2, 7\]"),
+    ],
+)
+def test_labels_that_are_refused(wide, y, message):
+    with pytest.raises(ValueError, match=message):
+        transformer(wide("gpt2")).fit(CONTEXT, y)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array(LABELS),
+        np.array(LABELS)[:, None],
+        np.array(LABELS, dtype=bool),
+        np.array(LABELS, dtype=float),
+        [np.int64(label) for label in LABELS],
+    ],
+)
+def test_labels_of_any_type_find_their_word(wide, y):
+    features = transformer(wide("gpt2"), "vanilla").fit_transform(CONTEXT, LABELS)
+    assert_array_equal(transformer(wide("gpt2"), "vanilla").fit_transform(CONTEXT, y), features)
+
+
+def test_labels_of_mixed_type_keep_theirs(wide):
+    one = transformer(wide("gpt2"), prompt=Prompt(verbalizer={0: "no", "a": "yes"}))
+    other = transformer(wide("gpt2"), prompt=Prompt())
+    assert_array_equal(
+        one.fit_transform(["x", "y"], [0, "a"]), other.fit_transform(["x", "y"], np.array(["no", "yes"]))
+    )
+
+
+@pytest.mark.parametrize(
+    "kind, message",
+    [
+        ("bert", "needs a causal text model, such as GPT-Neo or Pythia; .* is not causal, so pass"),
+        ("t5", "is not causal, so pass protocol='stream'"),
+    ],
+)
+def test_models_that_are_not_causal_are_refused(tiny, kind, message):
+    with pytest.raises(EncoderError, match=f"protocol 'loo' {message}" if kind == "bert" else message):
+        transformer(tiny(kind)).fit(CONTEXT, LABELS)
+
+
+@pytest.mark.parametrize("kind, modality", [("vit", "image"), ("wav2vec2", "audio")])
+def test_models_of_images_and_sound_are_refused(tiny, kind, modality):
+    with pytest.raises(EncoderError, match=f"reads {modality}, so pass protocol='stream'"):
+        transformer(tiny(kind)).fit(CONTEXT, LABELS)
+
+
+def test_other_encoders_are_refused():
+    for encoder in (None, len, "all-MiniLM-L6-v2"):
+        with pytest.raises(ValueError, match=r"protocol must be 'stream' for .*, as only causal text models"):
+            transformer(encoder).fit(CONTEXT, LABELS)
+
+
+@pytest.mark.parametrize(
+    "options, message",
+    [
+        ({"pooling": "cls"}, "must have pooling 'mean' or 'last', as the first token .* got 'cls'"),
+        ({"sampling_rate": 16000}, "sampling_rate must stay None, as protocol=.loo. reads text; got 16000"),
+        ({"layer": 4}, "layer must be from -4 to 3 for .*; got 4"),
+        ({"prompt": "{text}"}, "template must hold"),
+    ],
+)
+def test_options_that_are_refused(wide, options, message):
+    with pytest.raises(ValueError, match=message):
+        transformer(wide("gpt2")).set_params(**options).fit(CONTEXT, LABELS)
+
+
+def test_a_text_without_tokens_is_refused(wide):
+    with pytest.raises(
+        ValueError, match="must make at least one token; '' makes none, so drop it or put words"
+    ):
+        transformer(wide("gpt2"), prompt="{text} {label}").fit(["good", " "], [0, 1])
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        tf.JambaConfig(
+            vocab_size=300, hidden_size=16, num_hidden_layers=2, num_attention_heads=2, num_key_value_heads=2,
+            intermediate_size=16, attn_layer_period=2, attn_layer_offset=1, num_experts=2, use_mamba_kernels=False,
+        ),
+        tf.RwkvConfig(vocab_size=300, hidden_size=16, num_hidden_layers=2, attention_hidden_size=16),
+    ],
+    ids=["jamba", "rwkv"],
+)  # fmt: skip
+def test_models_with_other_states_than_keys_and_values_are_refused(config):
+    with torch.random.fork_rng(devices=[]):
+        model = tf.AutoModel.from_config(config).eval()
+    with pytest.raises(
+        EncoderError, match=r"keys and values of each token, and nothing else; \w+Model is of an"
+    ):
+        Prefix.read(model, [1, 2, 3])
+
+
+def test_a_model_that_does_not_go_on_from_its_keys_and_values_is_refused():
+    class Forgetful(tf.GPT2Model):
+        """Counts positions from the first token of each pass."""
+
+        def forward(self, input_ids, **options):
+            return super().forward(input_ids, position_ids=torch.arange(input_ids.shape[1])[None], **options)
+
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        model = Forgetful(causal_config("gpt2", positions=192))
+        torch.nn.init.normal_(model.wpe.weight)
+    with pytest.raises(EncoderError, match=r"as if it read the whole prompt; Forgetful is off by \d.* of \d"):
+        transformer((model, build_tokenizer())).fit(CONTEXT, LABELS)
+
+
+@pytest.mark.parametrize("dtype, atol", [("float64", 1e-5), ("bfloat16", 0.3)])
+def test_precision(wide, dtype, atol):
+    model = transformer(wide("gpt_neox"), dtype=dtype)
+    context, queries = expected(wide("gpt_neox"), "loo")
+    assert_allclose(model.fit_transform(CONTEXT, LABELS), context, rtol=0, atol=atol)
+    assert_allclose(model.transform(QUERIES), queries, rtol=0, atol=atol)
+    assert model.transform(QUERIES).dtype == np.float32
+
+
+# scikit-learn's ways
+
+
+def test_pipelines_score_each_fold_with_its_own_context(wide):
+    rng = np.random.default_rng(0)
+    texts = [" ".join(rng.choice(["good", "bad", "film", "plot"], size=3)) for _ in range(12)]
+    y = np.array(["no", "yes"] * 6)
+    model = transformer(wide("gpt_neox"), prompt=None)
+    folds = list(StratifiedKFold(3).split(texts, y))
+    scores = cross_val_score(make_pipeline(model, LogisticRegression()), texts, y, cv=folds)
+    for score, (context, queries) in zip(scores, folds, strict=True):
+        here, there = ([texts[i] for i in rows] for rows in (context, queries))
+        features, held_out = expected(wide("gpt_neox"), "loo", here, y[context], there, Prompt())
+        direct = LogisticRegression().fit(features, y[context]).score(held_out, y[queries])
+        assert score == pytest.approx(direct)
+
+
+def test_search_over_protocols_and_prompts(wide):
+    pipeline = make_pipeline(transformer(wide("gpt2")), LogisticRegression())
+    grid = {
+        "tarttransformer__protocol": ["stream", "vanilla", "loo"],
+        "tarttransformer__prompt": [Prompt(max_chars=9), "{text} {label}\n"],
+    }
+    search = GridSearchCV(pipeline, grid, cv=2, error_score="raise").fit(QUERIES * 2, [0, 1] * 5)
+    assert len(search.cv_results_["params"]) == 6
+
+
+def test_context_rows_differ_in_fit_and_transform(wide):
+    model = transformer(wide("gpt_neo")).fit(CONTEXT, LABELS)
+    features = clone(model).fit_transform(CONTEXT, LABELS)
+    assert np.abs(model.transform(CONTEXT) - features).max() > 0.1
+    assert get_tags(model).target_tags.required
+    assert not get_tags(TartTransformer()).target_tags.required
+
+
+def test_pickle_holds_the_context_and_no_keys_and_values(wide):
+    model = transformer(wide("gpt_neo")).fit(CONTEXT, LABELS)
+    queries = model.transform(QUERIES)
+    pickled = pickle.dumps(model)
+    assert len(pickled) < 3000
+    again = pickle.loads(pickled)
+    assert again.encoder_._state is None
+    assert_array_equal(again.transform(QUERIES), queries)
+    assert model.encoder_._state is not None
+    assert repr(again.encoder_) == f"InContextEncoder({wide('gpt_neo')}, 'loo')"
+
+
+def test_other_weights_than_in_fit_are_refused(tmp_path):
+    folder = build_causal_lm(tmp_path / "first", "gpt2", positions=192)
+    model = transformer(folder).fit(CONTEXT, LABELS)
+    shutil.copytree(
+        build_causal_lm(tmp_path / "second", "gpt2", positions=192, seed=1), folder, dirs_exist_ok=True
+    )
+    with pytest.raises(EncoderError, match="must have the weights it had in fit"):
+        model.transform(QUERIES)
+
+
+def test_loaded_model(wide):
+    pair = tf.AutoModel.from_pretrained(wide("llama")), tf.AutoTokenizer.from_pretrained(wide("llama"))
+    model, named = transformer(pair), transformer(wide("llama"))
+    assert_array_equal(model.fit_transform(CONTEXT, LABELS), named.fit_transform(CONTEXT, LABELS))
+    assert_array_equal(model.transform(QUERIES), named.transform(QUERIES))
+
+
+def test_a_refit_forgets_the_former_context(wide):
+    model = transformer(wide("gpt2"))
+    first = model.fit(CONTEXT, LABELS).transform(QUERIES)
+    other = model.fit(CONTEXT[::-1], LABELS[::-1]).transform(QUERIES)
+    assert np.abs(first - other).max() > 0.01
+    encoder = model.fit(CONTEXT, LABELS).encoder_
+    encoder.fit(CONTEXT[::-1], LABELS[::-1])
+    assert_array_equal(encoder.encode(QUERIES), other)
+
+
+def test_loads_once_for_a_whole_search(wide):
+    load_pretrained(wide("gpt2"), ModelOptions(device="cpu"))
+    from sktart.encoders.models import _pretrained
+
+    before = _pretrained._load.cache_info().misses
+    test_search_over_protocols_and_prompts(wide)
+    assert _pretrained._load.cache_info().misses == before
+
+
+# Memory
+
+
+def test_memory_knows_context_order_and_place(wide, tmp_path, monkeypatch):
+    def fresh(protocol="loo", prompt=PROMPT):
+        return transformer(wide("gpt_neo"), protocol, prompt, memory=tmp_path)
+
+    context, queries = expected(wide("gpt_neo"), "loo")
+    for _ in range(2):
+        model = fresh()
+        assert_allclose(model.fit_transform(CONTEXT, LABELS), context, rtol=0, atol=1e-5)
+        assert_allclose(model.transform(QUERIES), queries, rtol=0, atol=1e-5)
+    passes = count_tokens(monkeypatch)
+    model = fresh()
+    model.fit_transform(CONTEXT, LABELS)
+    model.transform(QUERIES[::-1])
+    assert passes == []
+    # A new text needs the context, which the cache did not: it is read now.
+    assert_allclose(model.transform(["new", *QUERIES])[1:], queries, rtol=0, atol=1e-5)
+    assert [name for name, _ in passes] == ["read", "follow", "follow"]
+    for other, texts, labels in [
+        (fresh("vanilla"), CONTEXT, LABELS),
+        (fresh(prompt=Prompt(max_chars=3)), CONTEXT, LABELS),
+        (fresh(), CONTEXT[::-1], LABELS[::-1]),
+        (fresh(), CONTEXT, LABELS[::-1]),
+    ]:
+        plain = clone(other).set_params(memory=None)
+        assert_allclose(
+            other.fit_transform(texts, labels), plain.fit_transform(texts, labels), rtol=0, atol=1e-5
+        )
+        assert_allclose(other.transform(QUERIES), plain.transform(QUERIES), rtol=0, atol=1e-5)
+
+
+# What the user sees
+
+
+@pytest.mark.parametrize("progress, shown", [(True, 2), (None, 0), (False, 0)])
+def test_progress(wide, capfd, progress, shown):
+    model = transformer(wide("gpt2"), progress=progress)
+    capfd.readouterr()
+    model.fit(CONTEXT, LABELS).transform(QUERIES)
+    assert capfd.readouterr().err.count("100%") == shown
+
+
+def test_the_benchmark_compares_equals(monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parents[3] / "benchmarks")
+    import protocols_speed
+
+    rows = [row for protocol in PROTOCOLS for row in protocols_speed.measure(protocol, 3, 4, 1, 64, 0)]
+    assert [row[:3] for row in rows] == [
+        [protocol, name, number]
+        for protocol in PROTOCOLS
+        for name, number in (("context", "3"), ("queries", "4"))
+    ]
+    assert max(float(row[-1]) for row in rows) < 1e-5
+
+
+# Stream
+
+
+def test_a_prompt_prepares_texts_of_stream(wide):
+    texts = ["  good film ", "a very bad plot"]
+    stream = TartTransformer(wide("gpt2"))
+    for prompt, prepared in [
+        (None, texts),
+        (Prompt(), ["good film", "a very bad plot"]),
+        ({"max_chars": 4, "truncation_side": "left"}, ["film", "plot"]),
+    ]:
+        features = stream.fit_transform(prepared)
+        model = TartTransformer(wide("gpt2"), prompt=prompt)
+        assert_array_equal(model.fit_transform(texts), features)
+        assert_array_equal(model.transform(texts), features)
+
+
+def test_a_prompt_without_texts_is_refused():
+    with pytest.raises(
+        ValueError, match=r"prompt must stay None where no text is read; .* reads numbers here"
+    ):
+        TartTransformer(prompt=Prompt()).fit(np.eye(3))

@@ -1,0 +1,243 @@
+"""Loading transformers models: what is loaded, what it says about itself, and what is refused."""
+
+import json
+import shutil
+
+import pytest
+import torch
+import transformers as tf
+from safetensors.torch import load_file, save_file
+from tiny_models import build
+
+from sktart.encoders._locate import HubModel
+from sktart.encoders._options import ModelOptions
+from sktart.encoders.models._pretrained import _load, load_pretrained
+from sktart.exceptions import EncoderError, MissingExtraError
+
+DEFAULT = ModelOptions(device="cpu")
+CAUSAL = ["gpt2", "gpt_neo", "gpt_neox", "bloom", "opt", "llama"]
+
+
+@pytest.mark.parametrize(
+    "kind, modality, limit, causal",
+    [
+        *((kind, "text", None if kind == "bloom" else 64, True) for kind in CAUSAL),
+        ("bert", "text", 32, False),
+        ("roberta", "text", 30, False),
+        ("t5", "text", None, False),
+        ("vit", "image", None, False),
+        ("whisper", "audio", 2, False),
+        ("wav2vec2", "audio", None, False),
+    ],
+)
+def test_what_a_model_says_about_itself(tiny, kind, modality, limit, causal):
+    pretrained = load_pretrained(tiny(kind), DEFAULT)
+    assert (pretrained.modality, pretrained.max_length, pretrained.is_causal) == (modality, limit, causal)
+    assert len(pretrained.sha256) == 64
+    assert not pretrained.model.training
+    assert not any(weight.requires_grad for weight in pretrained.model.parameters())
+    assert {weight.dtype for weight in pretrained.model.parameters()} == {torch.float32}
+
+
+def test_bloom_is_limited_by_the_length_of_its_training(tiny, tmp_path):
+    folder = shutil.copytree(tiny("bloom"), tmp_path / "bloom")
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "seq_length": 48}))
+    assert load_pretrained(folder, DEFAULT).max_length == 48
+
+
+def test_no_head_and_no_decoder_are_loaded(tiny):
+    assert type(load_pretrained(tiny("gpt_neo"), DEFAULT).model) is tf.GPTNeoModel
+    names = [name for name, _ in load_pretrained(tiny("whisper"), DEFAULT).model.named_modules()]
+    assert not any("decoder" in name for name in names)
+
+
+def test_tokenizer_is_padded_on_the_right_by_a_token_it_has(tiny):
+    tokenizer = load_pretrained(tiny("gpt2"), DEFAULT).processor
+    assert (tokenizer.padding_side, tokenizer.truncation_side) == ("right", "right")
+    assert tokenizer.pad_token == "<|endoftext|>"
+    assert len(tokenizer) == 300
+
+
+def test_folder_is_loaded_once_until_it_is_written_anew(tmp_path):
+    folder = build(tmp_path / "model", "gpt2")
+    first = load_pretrained(folder, DEFAULT)
+    assert load_pretrained(folder, ModelOptions(device="cpu", batch_size=7, layer=1)) is first
+    shutil.copytree(build(tmp_path / "other", "gpt2", seed=1), folder, dirs_exist_ok=True)
+    assert load_pretrained(folder, DEFAULT).sha256 != first.sha256
+
+
+def test_max_length_of_the_user_counts(tiny):
+    options = ModelOptions(device="cpu", max_length=7)
+    assert load_pretrained(tiny("gpt2"), options).max_length == 7
+    with pytest.raises(
+        ValueError, match="max_length must be at most 30 tokens, the limit of this model; got 31"
+    ):
+        load_pretrained(tiny("roberta"), ModelOptions(device="cpu", max_length=31))
+
+
+@pytest.mark.parametrize("shown", [True, False])
+def test_loading_is_silent_and_leaves_the_settings_as_they_were(tiny, tmp_path, capfd, shown):
+    from transformers.utils import logging
+
+    folder = tiny("llama")
+    was = logging.is_progress_bar_enabled()
+    (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
+    before = logging.get_verbosity()
+    _load.cache_clear()
+    state = torch.get_rng_state()
+    try:
+        capfd.readouterr()
+        # Its head is left over, which transformers reports in a table.
+        load_pretrained(folder, DEFAULT)
+        assert capfd.readouterr() == ("", "")
+        assert logging.is_progress_bar_enabled() is shown
+        assert logging.get_verbosity() == before
+    finally:
+        (logging.enable_progress_bar if was else logging.disable_progress_bar)()
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def change_weights(folder, change):
+    weights = load_file(folder / "model.safetensors")
+    change(weights)
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+
+
+def test_missing_weights_are_refused_unless_nothing_depends_on_them(tmp_path, capfd):
+    folder = build(tmp_path / "model", "bert")
+    state = torch.get_rng_state()
+    change_weights(folder, lambda weights: weights.pop("pooler.dense.weight"))
+    capfd.readouterr()
+    load_pretrained(folder, DEFAULT)
+    assert capfd.readouterr() == ("", "")
+    assert torch.equal(torch.get_rng_state(), state)
+    change_weights(folder, lambda weights: weights.pop("encoder.layer.0.output.dense.weight"))
+    with pytest.raises(
+        EncoderError, match=r"lacks 1, such as 'encoder.layer.0.output.dense.weight': download it"
+    ):
+        load_pretrained(folder, DEFAULT)
+
+
+@pytest.mark.parametrize(
+    "kind, prefix, old_names",
+    [
+        ("bert", "bert.", {"LayerNorm.weight": "LayerNorm.gamma", "LayerNorm.bias": "LayerNorm.beta"}),
+        (
+            "wav2vec2",
+            "wav2vec2.",
+            {
+                "parametrizations.weight.original0": "weight_g",
+                "parametrizations.weight.original1": "weight_v",
+            },
+        ),
+        ("whisper", "model.", {}),
+        ("vit", "vit.", {}),
+    ],
+)
+def test_checkpoints_of_models_with_heads_and_of_old_are_complete(tiny, tmp_path, kind, prefix, old_names):
+    folder = shutil.copytree(tiny(kind), tmp_path / "model")
+    weights = {}
+    for name, weight in load_file(folder / "model.safetensors").items():
+        for new, old in old_names.items():
+            name = name.replace(new, old)
+        weights[prefix + name] = weight
+    save_file(weights, folder / "model.safetensors", metadata={"format": "pt"})
+    loaded = load_pretrained(folder, DEFAULT).model.state_dict()
+    for name, weight in load_pretrained(tiny(kind), DEFAULT).model.state_dict().items():
+        assert torch.equal(loaded[name], weight), name
+
+
+def test_weights_of_another_shape_are_refused(tmp_path):
+    folder = build(tmp_path / "model", "bert")
+    change_weights(
+        folder, lambda weights: weights.update({"encoder.layer.0.output.dense.weight": torch.zeros(2, 2)})
+    )
+    with pytest.raises(EncoderError, match=r"one that transformers can load; .* download it again"):
+        load_pretrained(folder, DEFAULT)
+
+
+def test_broken_folder(tmp_path):
+    folder = build(tmp_path / "model", "gpt2")
+    (folder / "model.safetensors").write_bytes(b"truncated")
+    with pytest.raises(
+        EncoderError, match=r"one that transformers can load; .*model.* Delete it and download it"
+    ):
+        load_pretrained(folder, DEFAULT)
+
+
+def test_code_of_others_is_not_run(tmp_path):
+    folder = build(tmp_path / "model", "gpt2")
+    config = json.loads((folder / "config.json").read_text())
+    config |= {"model_type": "strange", "auto_map": {"AutoConfig": "code.Config", "AutoModel": "code.Model"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    (folder / "code.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w')")
+    with pytest.raises(EncoderError, match="If you trust its authors, pass trust_remote_code=True"):
+        load_pretrained(folder, DEFAULT)
+    assert not (tmp_path / "ran").exists()
+
+
+def test_model_of_two_towers_is_refused(tmp_path):
+    tower = {"hidden_size": 8, "num_hidden_layers": 1, "num_attention_heads": 1, "intermediate_size": 8}
+    text = {**tower, "vocab_size": 9, "bos_token_id": 0, "eos_token_id": 1, "pad_token_id": 2}
+    config = tf.CLIPConfig(text_config=text, vision_config={**tower, "image_size": 8, "patch_size": 4})
+    with pytest.raises(EncoderError, match="CLIPModel pairs texts with another: load the part you want"):
+        load_pretrained((tf.AutoModel.from_config(config), None), DEFAULT)
+
+
+def test_model_that_reads_something_else_is_refused():
+    class Odd(tf.BertModel):
+        main_input_name = "points"
+
+    with pytest.raises(
+        EncoderError, match=r"must read one of input_ids, .*; Odd reads points, so choose another"
+    ):
+        load_pretrained((Odd(tf.BertConfig(num_hidden_layers=1, hidden_size=12)), None), DEFAULT)
+
+
+def test_pair_without_a_model_is_refused():
+    with pytest.raises(
+        EncoderError, match=r"must be \(model, processor\) .* got a int in the place of the model"
+    ):
+        load_pretrained((3, None), DEFAULT)
+
+
+def test_processor_of_several_kinds_gives_its_part(tiny):
+    model = tf.AutoModel.from_pretrained(tiny("whisper"))
+    extractor = tf.AutoFeatureExtractor.from_pretrained(tiny("whisper"))
+
+    class Processor:
+        feature_extractor = extractor
+
+    pretrained = load_pretrained((model, Processor()), DEFAULT)
+    assert pretrained.processor is extractor
+    assert pretrained.sha256 == ""
+
+
+def test_images_need_pillow(tiny, monkeypatch):
+    import sys
+
+    _load.cache_clear()
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    with pytest.raises(MissingExtraError, match=r"'PIL' is not installed, .* pip install 'sktart\[images\]'"):
+        load_pretrained(tiny("vit"), DEFAULT)
+
+
+def test_unknown_device(tiny):
+    with pytest.raises(ValueError, match=r"device must be 'auto' or a device .* got 'tpu9'"):
+        load_pretrained(tiny("gpt2"), ModelOptions(device="tpu9"))
+
+
+def test_hub_model_is_located(tiny, monkeypatch):
+    import huggingface_hub
+
+    seen = {}
+
+    def cached(repo, file, revision):
+        seen["asked"] = repo, revision
+        return str(tiny("gpt2") / file) if (tiny("gpt2") / file).is_file() else None
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", cached)
+    options = ModelOptions(device="cpu", revision="v2", local_files_only=True)
+    assert load_pretrained(HubModel("organisation/model"), options).is_causal
+    assert seen["asked"] == ("organisation/model", "v2")

@@ -1,0 +1,145 @@
+"""TartReasoner with a checkpoint of the decoder family."""
+
+import numpy as np
+import pytest
+import torch
+from direct_decoder import draw, pair
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.model_selection import cross_val_score
+from sklearn.pipeline import make_pipeline
+
+from sktart import TartReasoner, TartTransformer
+from sktart.reasoners._config import DecoderConfig
+from sktart.zoo._checkpoint import save_checkpoint
+
+CONFIG = DecoderConfig(width=16, n_layers=2, n_heads=2, n_features=4, n_pairs=40)
+RECIPE = {"name": "tiny", "seed": 0, "prior": [{"family": "logistic"}], "context_rows": [1, 39]}
+METRICS = {"training": {"steps": 1, "seconds": 1, "cores": 1, "device": "cpu"}}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("decoder") / "tiny"
+    save_checkpoint(folder, pair(CONFIG, dtype=torch.float32)[1], recipe=RECIPE, metrics=METRICS)
+    return folder
+
+
+@pytest.fixture
+def task():
+    x, y, query_x = draw(0, 30, 20, 4, n_classes=3)
+    return x[0].numpy(), np.array(["a", "b", "c"])[y[0].numpy()], query_x[0].numpy()
+
+
+def test_probabilities_in_both_precisions(folder, task):
+    X, y, queries = task
+    low, high = (
+        TartReasoner(folder, dtype=dtype).fit(X, y).predict_proba(queries) for dtype in ("float32", "float64")
+    )
+    assert low.shape == (20, 3)
+    np.testing.assert_allclose(high.sum(1), 1, rtol=1e-12)
+    np.testing.assert_allclose(low, high, atol=1e-4)
+
+
+def test_the_order_of_rows_counts_and_permutations_average_it(folder, task):
+    X, y, queries = task
+    one = TartReasoner(folder).fit(X, y)
+    turned = TartReasoner(folder).fit(X[::-1], y[::-1])
+    assert np.abs(one.predict_proba(queries) - turned.predict_proba(queries)).max() > 1e-4
+    many = TartReasoner(folder, n_permutations=3, random_state=0).fit(X, y)
+    assert many.context_rows_[0].tolist() == list(range(30))
+    parts = [TartReasoner(folder).fit(X[rows], y[rows]).predict_proba(queries) for rows in many.context_rows_]
+    np.testing.assert_allclose(many.predict_proba(queries), np.mean(parts, axis=0), atol=1e-6)
+    again = clone(many).fit(X, y)
+    assert (again.predict_proba(queries) == many.predict_proba(queries)).all()
+
+
+@pytest.mark.parametrize("checkpoint", [None, "auto"], ids=["decoder", "gram"])
+def test_max_context_draws_stratified_rows(folder, task, checkpoint):
+    X, y, queries = task
+    options = {"max_context": 9, "n_permutations": 2, "random_state": 1}
+    model = TartReasoner(checkpoint or folder, **options).fit(X, y)
+    assert [len(rows) for rows in model.context_rows_] == [9, 9]
+    assert all(set(y[rows]) == {"a", "b", "c"} for rows in model.context_rows_)
+    parts = [
+        TartReasoner(checkpoint or folder).fit(X[rows], y[rows]).predict_proba(queries)
+        for rows in model.context_rows_
+    ]
+    np.testing.assert_allclose(model.predict_proba(queries), np.mean(parts, axis=0), atol=1e-6)
+
+
+def test_rows_of_weight_0_are_left_out_and_numbered_as_given(folder, task):
+    X, y, queries = task
+    weight = np.arange(30) % 3 > 0
+    model = TartReasoner(folder).fit(X, y, sample_weight=weight)
+    assert model.context_rows_[0].tolist() == np.flatnonzero(weight).tolist()
+    without = TartReasoner(folder).fit(X[weight], y[weight])
+    assert (model.predict_proba(queries) == without.predict_proba(queries)).all()
+
+
+def test_bits_do_not_depend_on_the_call(folder, task):
+    X, y, queries = task
+    model = TartReasoner(folder).fit(X, y)
+    together = model.predict_proba(queries)
+    assert (np.vstack([model.predict_proba(row[None]) for row in queries]) == together).all()
+    assert (model.predict_proba(queries[::-1])[::-1] == together).all()
+
+
+def test_in_a_pipeline(folder):
+    X, y = load_iris(return_X_y=True)
+    model = make_pipeline(
+        TartTransformer(n_components=4, whiten=True), TartReasoner(folder, max_context=39, random_state=0)
+    )
+    assert np.isfinite(cross_val_score(model, X, y, cv=3, scoring="neg_log_loss")).all()
+
+
+def test_too_many_features_name_the_cure(folder):
+    X = np.random.default_rng(0).normal(size=(8, 5))
+    message = r"reads at most 4 features; got 5: put TartTransformer\(n_components=4, whiten=True\) before it"
+    with pytest.raises(ValueError, match=message):
+        TartReasoner(folder).fit(X, [0, 1] * 4)
+
+
+@pytest.mark.filterwarnings("ignore:checkpoint .* was trained on features of unit variance")
+@pytest.mark.parametrize("fitted, asked", [(1e30, 1), (1, 1e30), (1e300, 1e300)])
+def test_features_that_overflow_name_the_cure(folder, task, fitted, asked):
+    X, y, queries = (part.astype(float) if part.dtype.kind == "f" else part for part in task)
+    model = TartReasoner(folder).fit(X * fitted, y)
+    with pytest.raises(ValueError, match=r"features must be small enough.* overflow: standardise them"):
+        model.predict(queries * asked)
+
+
+def test_too_many_rows_name_the_cure(folder):
+    X, y = np.zeros((40, 2)), np.arange(40) % 2
+    message = "at most 39 labelled rows at once; got 40: pass max_context=39 to average over n_permutations"
+    with pytest.raises(ValueError, match=message):
+        TartReasoner(folder).fit(X, y)
+    with pytest.raises(ValueError, match="at most 39 labelled rows at once; got 40"):
+        TartReasoner(folder, max_context=41).fit(X, y)
+
+
+def test_weights_are_refused(folder, task):
+    X, y, _ = task
+    with pytest.raises(
+        ValueError, match=r"cannot weigh rows, so sample_weight must be 0 or 1; got 2\.5: repeat rows"
+    ):
+        TartReasoner(folder).fit(X, y, sample_weight=[2.5] + [1.0] * 29)
+
+
+def test_max_context_below_the_number_of_classes():
+    with pytest.raises(ValueError, match=r"max_context \(=2\) must be at least the number of classes, 3"):
+        TartReasoner(max_context=2).fit([[0.0], [1.0], [2.0]], [0, 1, 2])
+
+
+@pytest.mark.parametrize("name", ["n_permutations", "max_context"])
+def test_parameters_are_checked(name):
+    with pytest.raises(ValueError, match=f"{name} must be .*an integer of at least 1; got 0"):
+        TartReasoner(**{name: 0}).fit([[0.0], [1.0]], [0, 1])
+
+
+def test_far_from_unit_variance_is_worth_a_warning(folder, task):
+    X, y, _ = task
+    for scale in (0.1, 10):
+        with pytest.warns(UserWarning, match=r"tiny' was trained on .* unit variance, .*StandardScaler\(\)"):
+            TartReasoner(folder).fit(scale * X, y)
+    TartReasoner().fit(10 * X, y)  # a warning would be an error here

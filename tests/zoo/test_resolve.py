@@ -1,0 +1,283 @@
+"""From the parameter to the encoder: which kind it is, which options it takes, and where its files are."""
+
+import os
+import re
+import subprocess
+import sys
+
+import huggingface_hub
+import numpy as np
+import pytest
+import transformers as tf
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import StandardScaler
+
+from sktart.encoders import SHORT_NAMES, ModelOptions, reads_only_text, resolve_encoder
+from sktart.encoders._locate import HubModel, kind_of, locate
+from sktart.encoders.in_context._encoder import InContextEncoder
+from sktart.encoders.models._sentence import SentenceEncoder
+from sktart.encoders.models._transformers import TransformersEncoder
+from sktart.estimators._transformer import TartTransformer
+from sktart.exceptions import EncoderError
+
+
+@pytest.fixture
+def hub(monkeypatch):
+    """Return a dict that stands for the Hub and its cache, with what was asked of them."""
+    state = {"cache": {}, "hub": None, "asked": []}
+
+    def cached(repo, file, revision):
+        state["asked"].append(("cache", repo, revision))
+        return state["cache"].get(file)
+
+    def info(self, repo, revision, timeout):
+        state["asked"].append(("info", repo, revision))
+        if state["hub"] is None:
+            raise OSError("no network")
+        files = [path.name for path in state["hub"].iterdir()]
+        return huggingface_hub.hf_api.ModelInfo(id=repo, siblings=[{"rfilename": file} for file in files])
+
+    def download(repo, revision, ignore_patterns):
+        state["asked"].append(("download", repo, revision))
+        return str(state["hub"])
+
+    def one(repo, file, revision):
+        state["asked"].append((file, repo, revision))
+        raise huggingface_hub.errors.LocalEntryNotFoundError("absent")
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", cached)
+    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", info)
+    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
+    monkeypatch.setattr(huggingface_hub, "hf_hub_download", one)
+    return state
+
+
+def cache_of(folder, *absent):
+    files = {path.name: str(path) for path in folder.iterdir()}
+    return files | dict.fromkeys(absent, huggingface_hub._CACHED_NO_EXIST)
+
+
+# Which kind of model
+
+
+@pytest.mark.parametrize("name", SHORT_NAMES)
+def test_short_names(name):
+    encoder = resolve_encoder(name)
+    kind = SentenceEncoder if SHORT_NAMES[name].kind == "sentence" else TransformersEncoder
+    assert type(encoder) is kind
+    assert encoder.source is SHORT_NAMES[name]
+    assert SHORT_NAMES[name].repo.endswith("/" + name)
+    assert reads_only_text(name) is (SHORT_NAMES[name].modality == "text")
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [("gpt-neo-125M", "did you mean 'gpt-neo-125m'"), ("Whisper_Base", "did you mean 'whisper-base'")],
+)
+def test_mistyped_short_names(given, message):
+    with pytest.raises(EncoderError, match=message):
+        resolve_encoder(given)
+
+
+def test_folder_tells_its_kind(tiny, model_folder):
+    assert type(resolve_encoder(tiny("gpt2"))) is TransformersEncoder
+    assert type(resolve_encoder(model_folder)) is SentenceEncoder
+    assert (kind_of(tiny("gpt2")), kind_of(model_folder)) == ("transformers", "sentence")
+    assert [reads_only_text(tiny(kind)) for kind in ("gpt2", "vit", "whisper")] == [True, False, False]
+    assert reads_only_text("organisation/unknown")
+
+
+def test_hub_tells_the_kind_of_an_unknown_model(hub, tiny, model_folder):
+    hub["hub"] = tiny("gpt2")
+    encoder = resolve_encoder("organisation/model", ModelOptions(revision="v2"))
+    assert encoder.source == HubModel("organisation/model", kind="transformers")
+    # The cache shall remember that the Hub has no modules.json.
+    expected = [("download", "organisation/model", "v2"), ("modules.json", "organisation/model", "v2")]
+    assert hub["asked"][-2:] == expected
+    hub["hub"] = model_folder
+    encoder = resolve_encoder("organisation/model")
+    assert encoder.source == HubModel("organisation/model", kind="sentence")
+
+
+def test_cache_tells_the_kind_without_the_hub(hub, tiny, model_folder):
+    hub["cache"] = cache_of(model_folder)
+    assert type(resolve_encoder("organisation/model")) is SentenceEncoder
+    hub["cache"] = cache_of(tiny("gpt2"), "modules.json")
+    assert type(resolve_encoder("organisation/model")) is TransformersEncoder
+    assert {asked[0] for asked in hub["asked"]} == {"cache"}
+
+
+def test_hub_decides_where_the_cache_leaves_a_doubt(hub, tiny, model_folder):
+    """What transformers put into the cache lacks modules.json also for sentence-transformers models."""
+    hub["cache"], hub["hub"] = cache_of(tiny("bert")), model_folder
+    assert locate(HubModel("organisation/model")) == model_folder
+
+
+@pytest.mark.parametrize("local_files_only", [True, False])
+def test_without_the_hub_the_cache_counts_as_it_is(hub, tiny, local_files_only):
+    hub["cache"] = cache_of(tiny("gpt2"))
+    folder = locate(HubModel("organisation/model"), local_files_only=local_files_only)
+    assert folder == tiny("gpt2")
+    assert ("info" in {asked[0] for asked in hub["asked"]}) is not local_files_only
+
+
+def test_known_transformers_model_in_the_cache_needs_no_hub(hub, tiny):
+    hub["cache"] = cache_of(tiny("gpt_neo"))
+    assert locate(SHORT_NAMES["gpt-neo-125m"]) == tiny("gpt_neo")
+    assert {asked[0] for asked in hub["asked"]} == {"cache"}
+    with pytest.raises(EncoderError, match="'sentence-transformers/all-mpnet-base-v2' was not found"):
+        locate(SHORT_NAMES["all-mpnet-base-v2"])
+
+
+def test_environment_that_the_client_cannot_read(tmp_path):
+    code = "from sktart import TartTransformer; TartTransformer('organisation/model').fit(['good'])"
+    environment = os.environ | {"HF_HUB_DOWNLOAD_TIMEOUT": "abc"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
+    )
+    assert re.search(
+        r"EncoderError: huggingface_hub .*environment .*HF_HUB_DOWNLOAD_TIMEOUT='abc'",
+        done.stderr.splitlines()[-1],
+    )
+
+
+def test_local_files_only(hub):
+    transformer = TartTransformer("gpt-neo-125m", local_files_only=True)
+    with pytest.raises(
+        EncoderError, match=r"not in the Hub cache; .*local_files_only=True, so the Hub was not asked"
+    ):
+        transformer.fit(["good"])
+    assert {asked[0] for asked in hub["asked"]} == {"cache"}
+
+
+def test_revision_reaches_the_hub_and_passes_over_packages(hub):
+    with pytest.raises(EncoderError, match="no package holds a copy of that revision"):
+        TartTransformer("all-MiniLM-L6-v2", revision="v9").fit(["good"])
+    assert {asked[2] for asked in hub["asked"]} == {"v9"}
+
+
+# Which options
+
+
+MODEL_ONLY = {
+    "pooling": "cls",
+    "layer": 2,
+    "max_length": 9,
+    "sampling_rate": 8000,
+    "dtype": "bfloat16",
+    "revision": "v2",
+    "trust_remote_code": True,
+}
+
+
+@pytest.mark.parametrize("option", MODEL_ONLY)
+@pytest.mark.parametrize(
+    "encoder, name",
+    [
+        (None, "encoder=None"),
+        (TfidfVectorizer(), "TfidfVectorizer"),
+        (StandardScaler(), "StandardScaler"),
+        (np.tanh, "tanh"),
+    ],
+)
+def test_options_of_pretrained_models_are_refused_by_others(encoder, name, option):
+    with pytest.raises(ValueError, match=f"{option} must stay .*, as {name} is no pretrained model; got "):
+        TartTransformer(encoder, **{option: MODEL_ONLY[option]}).fit(["good film"])
+
+
+@pytest.mark.parametrize("option", ["pooling", "layer", "max_length", "sampling_rate", "dtype"])
+def test_sentence_models_have_their_own(model_folder, option):
+    for given in ("all-MiniLM-L6-v2", model_folder):
+        with pytest.raises(
+            ValueError, match=f"{option} must stay .* sentence-transformers model has its own"
+        ):
+            TartTransformer(given, **{option: MODEL_ONLY[option]}).fit(["good film"])
+
+
+def test_folder_has_no_revision(tiny, model_folder):
+    for folder in (tiny("gpt2"), model_folder):
+        with pytest.raises(
+            ValueError, match="revision must stay None, as a folder has no revisions; got 'v2'"
+        ):
+            TartTransformer(folder, revision="v2").fit(["good"])
+
+
+@pytest.mark.parametrize("option", ["dtype", "revision", "trust_remote_code"])
+def test_instances_are_used_as_they_are(tiny, model_folder, option):
+    from sentence_transformers import SentenceTransformer
+
+    folder = tiny("gpt2")
+    pair = tf.AutoModel.from_pretrained(folder), tf.AutoTokenizer.from_pretrained(folder)
+    for given in (pair, SentenceTransformer(str(model_folder), device="cpu")):
+        with pytest.raises(ValueError, match=f"{option} must stay .*is used as it is; got"):
+            TartTransformer(given, **{option: MODEL_ONLY[option]}).fit(["good"])
+
+
+def test_all_refused_options_are_named_at_once():
+    with pytest.raises(ValueError, match=r"layer must stay None.*\ndtype must stay 'float32'"):
+        TartTransformer(layer=1, dtype="float64").fit([[1.0]])
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"protocol": "both"},
+        {"pooling": "max"},
+        {"layer": 1.5},
+        {"max_length": 0},
+        {"sampling_rate": 16e3},
+        {"dtype": "int8"},
+        {"revision": 3},
+        {"local_files_only": "yes"},
+        {"trust_remote_code": None},
+        {"progress": 1},
+        {"batch_size": 0},
+    ],
+)
+def test_values_out_of_range(options):
+    (name,) = options
+    with pytest.raises(ValueError, match=f"^{name} must be .*; got "):
+        TartTransformer(**options).fit([[1.0]])
+
+
+@pytest.mark.parametrize(
+    "given, message",
+    [
+        ((), "got a tuple of nothing"),
+        ((1, 2, 3), "got a tuple of int, int, int"),
+        (("gpt2", "gpt2"), r"must be \(model, processor\) of transformers; got a tuple of str, str"),
+    ],
+)
+def test_tuples_that_are_no_model(given, message):
+    with pytest.raises(EncoderError, match=message):
+        resolve_encoder(given)
+
+
+def test_model_without_its_processor(tiny):
+    with pytest.raises(EncoderError, match=r"got a GPT2Model alone, so pass the tuple \(model, processor\)"):
+        resolve_encoder(tf.AutoModel.from_pretrained(tiny("gpt2")))
+
+
+# Protocols
+
+
+def test_protocols_make_another_encoder(tiny):
+    for protocol in ("vanilla", "loo"):
+        encoder = resolve_encoder(tiny("gpt2"), protocol=protocol, prompt={"max_chars": 9})
+        assert type(encoder) is InContextEncoder
+        assert (encoder.protocol, encoder.prompt.max_chars) == (protocol, 9)
+
+
+@pytest.mark.parametrize("encoder", [None, TfidfVectorizer(), "all-MiniLM-L6-v2"])
+def test_protocols_need_a_causal_model(encoder):
+    with pytest.raises(
+        ValueError, match=r"protocol must be 'stream' for .*, as only causal text models.*got 'loo'"
+    ):
+        TartTransformer(encoder, protocol="loo").fit(["good", "bad"], [0, 1])
+
+
+def test_protocols_read_text(tiny):
+    with pytest.raises(
+        ValueError, match="sampling_rate must stay None, as protocol='loo' reads text; got 8000"
+    ):
+        resolve_encoder(tiny("gpt2"), ModelOptions(sampling_rate=8000), protocol="loo")
