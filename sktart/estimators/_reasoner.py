@@ -3,41 +3,27 @@
 from __future__ import annotations
 
 from os import PathLike
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils.class_weight import compute_class_weight
 
-from sktart._runtime import resolve_device, resolve_dtype
+from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._fitted import FittedContext
-from sktart.contexts._sampling import canonical_context, draw_contexts
+from sktart.estimators._base import BaseInContext
 from sktart.estimators._validation import (
     CLASS_WEIGHT,
-    PATH,
-    RANDOM_STATE,
-    TEXT,
     Constraint,
     check_fitted,
     check_params,
-    integer,
     number,
-    optional,
     validate_labelled,
     validate_queries,
-    warn_of_scale,
 )
-from sktart.zoo._registry import share_checkpoint
-
-if TYPE_CHECKING:
-    from sktart.zoo._checkpoint import Checkpoint
-
-# Attention logits of one chunk of queries when `batch_size` is left to us: bounds memory for long contexts.
-MAX_CHUNK_ELEMENTS = 2**25
-DEFAULT_CHUNK = 256
 
 
-class TartReasoner(ClassifierMixin, BaseEstimator):
+class TartReasoner(ClassifierMixin, BaseInContext):
     """Classifier that reads labelled rows as context and answers by one forward pass of a pretrained network.
 
     `fit` trains nothing: it runs the labelled rows through the reasoner once and keeps what the answers need.
@@ -104,15 +90,9 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
     """
 
     _constraints: ClassVar[dict[str, Constraint]] = {
-        "checkpoint": PATH,
+        **BaseInContext._constraints,
         "class_weight": CLASS_WEIGHT,
         "temperature": number(1e-3, 1e3),
-        "device": TEXT,
-        "dtype": TEXT,
-        "n_permutations": integer(1),
-        "max_context": optional(integer(1)),
-        "batch_size": optional(integer(1)),
-        "random_state": RANDOM_STATE,
     }
 
     def __init__(
@@ -128,15 +108,17 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         dtype: str = "float32",
         random_state: Any = None,
     ) -> None:
-        self.checkpoint = checkpoint
+        super().__init__(
+            checkpoint,
+            n_permutations=n_permutations,
+            max_context=max_context,
+            batch_size=batch_size,
+            device=device,
+            dtype=dtype,
+            random_state=random_state,
+        )
         self.class_weight = class_weight
         self.temperature = temperature
-        self.n_permutations = n_permutations
-        self.max_context = max_context
-        self.batch_size = batch_size
-        self.device = device
-        self.dtype = dtype
-        self.random_state = random_state
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TartReasoner:
         """Keep labelled rows as context.
@@ -169,49 +151,25 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         UserWarning
             If a reasoner of the decoder family gets features that are far from unit variance.
         """
-        import torch
-
         check_params(self, self._constraints)
         # A fit that fails must not leave the answers of a former one.
         self.__dict__.pop("_fitted", None)
-        device, dtype = resolve_device(self.device), resolve_dtype(self.dtype)
-        X, y, weight, places = validate_labelled(self, X, y, sample_weight)
-        classes, codes = np.unique(y, return_inverse=True)
-        prior_shift = self._prior_shift(classes, y, weight)
-        loaded = share_checkpoint(self.checkpoint, device=device, dtype=dtype, n_features=X.shape[1])
-        self._check_fits(loaded, X, weight, len(classes))
-        if loaded.reasoner.reads_in_order:
-            warn_of_scale(loaded.name, X)
-        drawn = draw_contexts(
-            codes,
-            max_rows=self.max_context,
-            n_draws=self.n_permutations,
-            in_order=loaded.reasoner.reads_in_order,
-            random_state=self.random_state,
-        )
-        contexts = []
-        for rows in drawn:
-            part = X[rows], codes[rows], weight[rows]
-            if not loaded.reasoner.reads_in_order:
-                part = canonical_context(*part)
-            context_x, context_y, w = (torch.from_numpy(value)[None].to(device) for value in part)
-            with torch.inference_mode():
-                contexts.append(loaded.reasoner.read_context(context_x, context_y, len(classes), w))
-        self.classes_, self.checkpoint_ = classes, loaded.name
-        self.context_rows_ = [places[rows] for rows in drawn]
+        rows, classes = validate_labelled(self, X, y, sample_weight)
+        prior_shift = self._prior_shift(rows, classes)
+        checkpoint = self._load(rows.x.shape[1])
+        drawn, contexts = self._read_contexts(checkpoint, rows, len(classes))
+        self.classes_, self.checkpoint_ = classes, checkpoint.name
+        self.context_rows_ = [part.numbers for part in drawn]
         self._fitted = FittedContext(
-            loaded,
+            checkpoint,
             contexts,
             device=self.device,
             dtype=self.dtype,
-            batch_size=self._chunk(len(drawn[0]) * loaded.reasoner.config.n_heads),
+            batch_size=self._queries_per_chunk(checkpoint, len(drawn[0])),
             temperature=self.temperature,
             log_prior_shift=prior_shift,
         )
         return self
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return "_fitted" in vars(self)
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
@@ -255,38 +213,11 @@ class TartReasoner(ClassifierMixin, BaseEstimator):
         log_proba = self.predict_log_proba(X)
         return log_proba[:, 1] - log_proba[:, 0] if len(self.classes_) == 2 else log_proba
 
-    def _prior_shift(self, classes: np.ndarray, y: np.ndarray, weight: np.ndarray) -> np.ndarray:
-        shares = compute_class_weight(self.class_weight, classes=classes, y=y, sample_weight=weight)
+    def _prior_shift(self, rows: ContextRows, classes: np.ndarray) -> np.ndarray:
+        """Return what `class_weight` adds to the log-probability of each class."""
+        shares = compute_class_weight(
+            self.class_weight, classes=classes, y=classes[rows.codes], sample_weight=rows.weight
+        )
         if not (np.isfinite(shares) & (shares > 0)).all():
             raise ValueError(f"class_weight must be positive for each class; got {self.class_weight!r}")
         return np.log(shares)
-
-    def _check_fits(self, loaded: Checkpoint, X: np.ndarray, weight: np.ndarray, n_classes: int) -> None:
-        """Compare data with what the reasoner can take, before any work."""
-        reasoner = loaded.reasoner
-        if self.max_context is not None and self.max_context < n_classes:
-            raise ValueError(
-                f"max_context (={self.max_context}) must be at least the number of classes, {n_classes}"
-            )
-        n_rows = len(X) if self.max_context is None else min(len(X), self.max_context)
-        if reasoner.max_features is not None and X.shape[1] > reasoner.max_features:
-            raise ValueError(
-                f"checkpoint {loaded.name!r} reads at most {reasoner.max_features} features; got {X.shape[1]}: "
-                f"put TartTransformer(n_components={reasoner.max_features}, whiten=True) before it, or take 'gram-base'"
-            )
-        if reasoner.max_context is not None and n_rows > reasoner.max_context:
-            raise ValueError(
-                f"checkpoint {loaded.name!r} reads at most {reasoner.max_context} labelled rows at once; got {n_rows}: "
-                f"pass max_context={reasoner.max_context} to average over n_permutations stratified draws, "
-                "or take 'gram-base', which reads any number"
-            )
-        if reasoner.reads_in_order and (weight != 1).any():
-            raise ValueError(
-                f"checkpoint {loaded.name!r} cannot weigh rows, so sample_weight must be 0 or 1; got "
-                f"{weight[weight != 1][0]:g}: repeat rows, or take 'gram-base'"
-            )
-
-    def _chunk(self, logits_per_query: int) -> int:
-        if self.batch_size is not None:
-            return int(self.batch_size)
-        return int(np.clip(MAX_CHUNK_ELEMENTS // logits_per_query, 1, DEFAULT_CHUNK))

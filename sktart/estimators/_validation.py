@@ -14,6 +14,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_array, check_is_fitted, validate_data
 
+from sktart.contexts._context_rows import ContextRows
 from sktart.rows._texts import holds_text
 
 FLOATS = [np.float64, np.float32]
@@ -123,7 +124,7 @@ def record_features(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
 
 def validate_labelled(
     estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any
-) -> tuple[Any, Any, Any, Any]:
+) -> tuple[ContextRows, Any]:
     """Check labelled rows of a classifier, and leave out those of weight 0.
 
     Parameters
@@ -136,8 +137,10 @@ def validate_labelled(
 
     Returns
     -------
-    X, y, weight, places : ndarrays of shapes (m, D), (m,), (m,) and (m,)
-        The m rows with a positive weight, as copies, and their numbers.
+    rows : ContextRows
+        Copies of the rows with a positive weight.
+    classes : ndarray of shape (C,)
+        Their labels, sorted.
 
     Raises
     ------
@@ -149,11 +152,16 @@ def validate_labelled(
     _refuse_all_but_dense_numbers(estimator, X)
     X, y = validate_data(estimator, X, y, copy=True, dtype=FLOATS)
     check_classification_targets(y)
-    if sample_weight is None:
-        return X, y, np.ones(len(X)), np.arange(len(X))
+    weight = np.ones(len(X)) if sample_weight is None else _checked_weight(sample_weight, len(X))
+    used = np.flatnonzero(weight)
+    classes, codes = np.unique(y[used], return_inverse=True)
+    return ContextRows(X[used], codes, weight[used], used), classes
+
+
+def _checked_weight(sample_weight: Any, n_rows: int) -> Any:
     weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
-    if weight.shape != (len(X),):
-        raise ValueError(f"sample_weight must have shape ({len(X)},), one number a row; got {weight.shape}")
+    if weight.shape != (n_rows,):
+        raise ValueError(f"sample_weight must have shape ({n_rows},), one number a row; got {weight.shape}")
     if (weight < 0).any():
         row = int(np.argmin(weight))
         raise ValueError(
@@ -167,8 +175,7 @@ def validate_labelled(
         raise ValueError(
             f"sample_weight counts rows, so its sum must lie between 1e-6 and 1e12; got {weight.sum():.3g}; rescale it"
         )
-    used = np.flatnonzero(weight > 0)
-    return X[used], y[used], weight[used], used
+    return weight
 
 
 def validate_queries(estimator: BaseEstimator, X: Any) -> Any:
@@ -196,7 +203,7 @@ def warn_of_scale(checkpoint: str, X: Any) -> None:
             f"is {size:.3g}: put StandardScaler() or TartTransformer(whiten=True) before it, or take 'gram-base', "
             "which reads any scale",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

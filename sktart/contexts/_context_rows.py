@@ -1,0 +1,117 @@
+"""ContextRows: rows with their labels, or none, and weights; and the contexts that a reasoner reads of them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import check_random_state
+
+if TYPE_CHECKING:
+    import torch
+
+    from sktart.reasoners._base import Reasoner
+
+
+@dataclass(frozen=True)
+class ContextRows:
+    """Checked rows that a context may hold.
+
+    Parameters
+    ----------
+    x : ndarray of shape (N, D)
+        Features.
+    codes : ndarray of shape (N,), or None
+        Class of each row, counted from 0; None for rows without labels.
+    weight : ndarray of shape (N,)
+        How often each row counts; positive.
+    numbers : ndarray of shape (N,)
+        Number of each row among those that the user gave.
+    """
+
+    x: NDArray[Any]
+    codes: NDArray[Any] | None
+    weight: NDArray[Any]
+    numbers: NDArray[Any]
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def take(self, rows: NDArray[Any]) -> ContextRows:
+        """Return some of the rows, in the order of `rows`."""
+        codes = None if self.codes is None else self.codes[rows]
+        return ContextRows(self.x[rows], codes, self.weight[rows], self.numbers[rows])
+
+    def draw(
+        self, *, max_rows: int | None, n_draws: int, in_order: bool, random_state: Any
+    ) -> list[ContextRows]:
+        """Draw the rows of each context.
+
+        Parameters
+        ----------
+        max_rows : int or None
+            Rows of one context. Where there are more, each context is a stratified draw of that many.
+        n_draws : int
+            Contexts wanted. Draws of all rows differ in their order only, so a reasoner that does not see the
+            order gets one.
+        in_order : bool
+            Whether the reasoner sees the order. The first context of all rows then keeps the order given.
+        random_state : int, RandomState or None
+
+        Examples
+        --------
+        >>> rows = ContextRows(np.eye(4), np.array([0, 0, 1, 1]), np.ones(4), np.arange(4))
+        >>> [part.numbers for part in rows.draw(max_rows=None, n_draws=2, in_order=True, random_state=0)]
+        [array([0, 1, 2, 3]), array([2, 3, 1, 0])]
+        >>> [len(part) for part in rows.draw(max_rows=2, n_draws=3, in_order=False, random_state=0)]
+        [2, 2, 2]
+        """
+        rng = check_random_state(random_state)
+        if max_rows is not None and len(self) > max_rows:
+            return [self.take(self._stratified(max_rows, rng)) for _ in range(n_draws)]
+        orders = (rng.permutation(len(self)) for _ in range(n_draws - 1 if in_order else 0))
+        return [self, *map(self.take, orders)]
+
+    def merged(self) -> ContextRows:
+        """Merge equal rows and sort by content, so that sums have one order and predictions the same bits.
+
+        Examples
+        --------
+        >>> rows = ContextRows(np.array([[2.0], [1.0], [2.0]]), np.array([0, 1, 0]), np.ones(3), np.arange(3))
+        >>> merged = rows.merged()
+        >>> sorted(zip(merged.x.ravel().tolist(), merged.codes.tolist(), merged.weight.tolist()))
+        [(1.0, 1, 1.0), (2.0, 0, 2.0)]
+        """
+        x = self.x.astype(np.float64) + 0.0  # turns -0.0 into 0.0
+        rows = x if self.codes is None else np.column_stack([x, self.codes])
+        keys = np.ascontiguousarray(rows).view(f"V{rows.shape[1] * rows.itemsize}").ravel()
+        order = np.array(sorted(range(len(self)), key=lambda i: (keys[i].tobytes(), self.weight[i])))
+        is_new = np.ones(len(order), dtype=bool)
+        is_new[1:] = (rows[order][1:] != rows[order][:-1]).any(axis=1)
+        total = np.bincount(is_new.cumsum() - 1, weights=self.weight[order])
+        first = self.take(order[is_new])
+        return ContextRows(x[order[is_new]], first.codes, total, first.numbers)
+
+    def read(self, reasoner: Reasoner, n_classes: int, device: torch.device) -> Any:
+        """Run the rows through a reasoner once, and return what it makes of them, as `Reasoner.read_context` does."""
+        import torch
+
+        rows = self if reasoner.reads_in_order else self.merged()
+        x, codes, weight = (
+            torch.from_numpy(part)[None].to(device) for part in (rows.x, rows.codes, rows.weight)
+        )
+        with torch.inference_mode():
+            return reasoner.read_context(x, codes, n_classes, weight)
+
+    def _stratified(self, size: int, rng: np.random.RandomState) -> NDArray[Any]:
+        """Draw the numbers of `size` rows in random order, classes in proportion but each at least once."""
+        codes = np.zeros(len(self), dtype=int) if self.codes is None else self.codes
+        shuffled = rng.permutation(len(self))
+        place = np.empty(len(self))  # of each row in its class, as a share of the class
+        for code in np.unique(codes):
+            members = shuffled[codes[shuffled] == code]
+            place[members] = (np.arange(len(members)) + 0.5) / len(members)
+            place[members[0]] = 0
+        return rng.permutation(shuffled[np.argsort(place[shuffled], kind="stable")][:size])

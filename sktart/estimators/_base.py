@@ -1,0 +1,122 @@
+"""What estimators share that read labelled rows as context."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from sktart._runtime import resolve_device, resolve_dtype
+from sktart.contexts._context_rows import ContextRows
+from sktart.estimators._validation import (
+    PATH,
+    RANDOM_STATE,
+    TEXT,
+    Constraint,
+    integer,
+    optional,
+    warn_of_scale,
+)
+from sktart.zoo._registry import share_checkpoint
+
+if TYPE_CHECKING:
+    from sktart.zoo._checkpoint import Checkpoint
+
+# Attention logits of one chunk of queries when `batch_size` is left to us: bounds memory for long contexts.
+MAX_CHUNK_ELEMENTS = 2**25
+DEFAULT_CHUNK = 256
+
+
+class BaseInContext(BaseEstimator):
+    """Base of estimators around a pretrained reasoner: its parameters, and how a checkpoint comes to read contexts.
+
+    A subclass checks what it was given, calls `_load` and `_read_contexts` in ``fit``, and keeps what they return in
+    ``_fitted``. Parameters are those of :class:`~sktart.TartReasoner`.
+    """
+
+    _constraints: ClassVar[dict[str, Constraint]] = {
+        "checkpoint": PATH,
+        "n_permutations": integer(1),
+        "max_context": optional(integer(1)),
+        "batch_size": optional(integer(1)),
+        "device": TEXT,
+        "dtype": TEXT,
+        "random_state": RANDOM_STATE,
+    }
+
+    def __init__(
+        self,
+        checkpoint: str | PathLike[str] = "auto",
+        *,
+        n_permutations: int = 1,
+        max_context: int | None = None,
+        batch_size: int | None = None,
+        device: str = "auto",
+        dtype: str = "float32",
+        random_state: Any = None,
+    ) -> None:
+        self.checkpoint = checkpoint
+        self.n_permutations = n_permutations
+        self.max_context = max_context
+        self.batch_size = batch_size
+        self.device = device
+        self.dtype = dtype
+        self.random_state = random_state
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_fitted" in vars(self)
+
+    def _load(self, n_features: int) -> Checkpoint:
+        """Return the checkpoint, on the device and in the precision asked for; all estimators share its network."""
+        device, dtype = resolve_device(self.device), resolve_dtype(self.dtype)
+        return share_checkpoint(self.checkpoint, device=device, dtype=dtype, n_features=n_features)
+
+    def _read_contexts(
+        self, checkpoint: Checkpoint, rows: ContextRows, n_classes: int
+    ) -> tuple[list[ContextRows], list[Any]]:
+        """Return the rows of each context, and what the reasoner makes of them."""
+        reasoner = checkpoint.reasoner
+        self._check_fits(checkpoint, rows, n_classes)
+        if reasoner.reads_in_order:
+            warn_of_scale(checkpoint.name, rows.x)
+        drawn = rows.draw(
+            max_rows=self.max_context,
+            n_draws=self.n_permutations,
+            in_order=reasoner.reads_in_order,
+            random_state=self.random_state,
+        )
+        device = resolve_device(self.device)
+        return drawn, [part.read(reasoner, n_classes, device) for part in drawn]
+
+    def _check_fits(self, checkpoint: Checkpoint, rows: ContextRows, n_classes: int) -> None:
+        """Compare data with what the reasoner can take, before any work."""
+        reasoner, name, n_features = checkpoint.reasoner, checkpoint.name, rows.x.shape[1]
+        if self.max_context is not None and self.max_context < n_classes:
+            raise ValueError(
+                f"max_context (={self.max_context}) must be at least the number of classes, {n_classes}"
+            )
+        n_rows = len(rows) if self.max_context is None else min(len(rows), self.max_context)
+        if reasoner.max_features is not None and n_features > reasoner.max_features:
+            raise ValueError(
+                f"checkpoint {name!r} reads at most {reasoner.max_features} features; got {n_features}: "
+                f"put TartTransformer(n_components={reasoner.max_features}, whiten=True) before it, or take 'gram-base'"
+            )
+        if reasoner.max_context is not None and n_rows > reasoner.max_context:
+            raise ValueError(
+                f"checkpoint {name!r} reads at most {reasoner.max_context} labelled rows at once; got {n_rows}: "
+                f"pass max_context={reasoner.max_context} to average over n_permutations stratified draws, "
+                "or take 'gram-base', which reads any number"
+            )
+        if reasoner.reads_in_order and (rows.weight != 1).any():
+            raise ValueError(
+                f"checkpoint {name!r} cannot weigh rows, so sample_weight must be 0 or 1; got "
+                f"{rows.weight[rows.weight != 1][0]:g}: repeat rows, or take 'gram-base'"
+            )
+
+    def _queries_per_chunk(self, checkpoint: Checkpoint, n_rows: int) -> int:
+        if self.batch_size is not None:
+            return int(self.batch_size)
+        logits_per_query = n_rows * checkpoint.reasoner.config.n_heads
+        return int(np.clip(MAX_CHUNK_ELEMENTS // logits_per_query, 1, DEFAULT_CHUNK))
