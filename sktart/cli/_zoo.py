@@ -160,14 +160,14 @@ def push(
 ) -> None:
     """Publish checkpoints on the Hub with their model cards, and print their rows of the registry as JSON."""
     from sktart.zoo._publish import push as publish
-    from sktart.zoo._registry_rows import read_rows, write_rows
+    from sktart.zoo._registry_rows import read_registry_file, write_registry_file
 
     if into is not None:
-        read_rows(into)  # once something is published, it is too late to find fault with it
+        read_registry_file(into)  # once something is published, it is too late to find fault with it
     rows = publish(folder, repo, private=private)
     _print_json([row.to_dict() for row in rows])
     if into is not None:
-        write_rows(into, rows)
+        write_registry_file(into, rows)
 
 
 @app.command()
@@ -182,14 +182,14 @@ def row(
     as_json: Anyway = True,
 ) -> None:
     """Print the row of the registry for a checkpoint folder as JSON."""
-    from sktart.zoo._registry_rows import read_rows, row_of, write_rows
+    from sktart.zoo._registry_rows import describe_folder, read_registry_file, write_registry_file
 
     if into is not None:
-        read_rows(into)
-    made = row_of(folder, modality=modality, embedded=embedded, commit=commit)
+        read_registry_file(into)
+    made = describe_folder(folder, modality=modality, embedded=embedded, commit=commit)
     _print_json(made.to_dict())
     if into is not None:
-        write_rows(into, [made])
+        write_registry_file(into, [made])
 
 
 @app.command()
@@ -244,7 +244,7 @@ def _published(rows: Iterable[CheckpointInfo]) -> list[str]:
 
 def _row(name: str) -> CheckpointInfo:
     """Return the row of the registry, or one that is made of the files."""
-    from sktart.zoo._registry_rows import row_of
+    from sktart.zoo._registry_rows import describe_folder
 
     known = read_registry()
     if name in known:
@@ -253,7 +253,7 @@ def _row(name: str) -> CheckpointInfo:
     if found.name in known:
         return known[found.name]
     found.check()
-    return replace(row_of(found.folder), path=found.source)
+    return replace(describe_folder(found.folder), path=found.source)
 
 
 def _pull(name: str) -> FoundCheckpoint:

@@ -15,7 +15,7 @@ from sktart import __version__
 from sktart._runtime import resolve_device, resolve_dtype
 from sktart.exceptions import CheckpointError, CheckpointIntegrityError, SavedModelError
 from sktart.zoo._identity import CheckpointIdentity
-from sktart.zoo._networks import NETWORKS, NetworkKey, moved
+from sktart.zoo._networks import NETWORKS, NetworkKey, copy_to_device
 from sktart.zoo._registry import share_checkpoint
 
 if TYPE_CHECKING:
@@ -201,6 +201,6 @@ class FittedContext:
                     f"the saved weights are damaged ({error}); save the model again"
                 ) from error
             name = self.identity.name
-            return moved(Checkpoint(name, reasoner, CheckpointIdentity(name, sha256)), device, dtype)
+            return copy_to_device(Checkpoint(name, reasoner, CheckpointIdentity(name, sha256)), device, dtype)
 
         return NETWORKS.get(NetworkKey.of(sha256, json.dumps(self.config), device, dtype), build)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from importlib.metadata import version
 from pathlib import Path
@@ -15,11 +14,12 @@ from tqdm import tqdm
 
 from sktart import __version__
 from sktart._runtime import resolve_device, torch_threads
-from sktart.exceptions import RecipeError
+from sktart.exceptions import CheckpointError, RecipeError
 from sktart.pretrain._batches import TaskStream, one_thread_each
 from sktart.pretrain._net import PretrainNet
 from sktart.pretrain._recipe import Recipe, recipe_from_dict
-from sktart.zoo._checkpoint import WEIGHTS, save_checkpoint
+from sktart.zoo._checkpoint import save_checkpoint
+from sktart.zoo._folder import CheckpointFolder
 from sktart.zoo._golden import golden_predictions
 
 STATE_FILE = "training_state.pt"
@@ -165,14 +165,12 @@ def pretrain(
 
 def _is_finished(out: Path, recipe: Recipe) -> bool:
     """Tell whether a folder already holds what the recipe makes."""
-    parts = [out / name for name in (WEIGHTS, "recipe.json", "metrics.json")]
-    if not all(part.is_file() for part in parts):
+    try:
+        made = CheckpointFolder.read(out)
+    except CheckpointError:
         return False
-    made, metrics = (json.loads(part.read_text(encoding="utf-8")) for part in parts[1:])
-    return (
-        recipe_from_dict(made).fingerprint() == recipe.fingerprint()
-        and metrics["training"]["steps"] == recipe.steps
-    )
+    same = recipe_from_dict(made.recipe).fingerprint() == recipe.fingerprint()
+    return same and made.metrics["training"]["steps"] == recipe.steps
 
 
 def training_record(reached: dict[str, Any], device: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""The checkpoint folder: model.safetensors, config.json, recipe.json, metrics.json, README.md."""
+"""Checkpoints: a reasoner with what it is called, saved to a folder and loaded from it."""
 
 from __future__ import annotations
 
@@ -10,16 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import safetensors.torch
-from safetensors import SafetensorError
 
-from sktart._files import is_folder, write_atomically
-from sktart.exceptions import CheckpointError
+from sktart._files import write_atomically
 from sktart.reasoners._base import Reasoner
-from sktart.reasoners._config import config_from_dict
-from sktart.reasoners._families import assemble_reasoner
 from sktart.zoo._card import model_card
+from sktart.zoo._folder import CheckpointFolder
 from sktart.zoo._identity import CheckpointIdentity
-from sktart.zoo._info import WEIGHTS
+from sktart.zoo._info import CONTENT, WEIGHTS
 
 
 @dataclass(frozen=True)
@@ -67,23 +64,10 @@ def update_metrics(folder: str | Path, **metrics: Any) -> None:
     CheckpointError
         If the folder is no complete checkpoint.
     """
-    folder = Path(folder)
-    try:
-        recipe, known = (
-            json.loads((folder / part).read_text(encoding="utf-8"))
-            for part in ("recipe.json", "metrics.json")
-        )
-    except OSError as error:
-        raise CheckpointError(
-            f"{folder} is no complete checkpoint folder: {error.filename} is missing"
-        ) from error
-    except ValueError as error:
-        raise CheckpointError(
-            f"{folder} holds a damaged file ({error}); remove the folder and fetch it again"
-        ) from error
-    known |= metrics
-    write_atomically(folder / "metrics.json", _json(known).encode())
-    write_atomically(folder / "README.md", model_card(recipe, known).encode())
+    read = CheckpointFolder.read(folder, ("recipe.json", "metrics.json"))
+    recipe, known = read.recipe, read.metrics | metrics
+    write_atomically(read.folder / "metrics.json", _json(known).encode())
+    write_atomically(read.folder / "README.md", model_card(recipe, known).encode())
 
 
 def load_folder(
@@ -110,47 +94,11 @@ def load_folder(
     CheckpointError
         If the folder or a file is missing, a file is damaged, or the weights do not fit the config.
     """
-    folder = Path(folder)
-    if read is None:
-        check_complete(folder)
-    try:
-        text, weights = (
-            read(part) if read else (folder / part).read_bytes() for part in ("config.json", WEIGHTS)
-        )
-        values, state = json.loads(text.decode("utf-8")), safetensors.torch.load(weights)
-    except (SafetensorError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise CheckpointError(
-            f"{folder} holds a damaged file ({error}); remove the folder and fetch it again"
-        ) from error
-    if not isinstance(values, dict):
-        raise CheckpointError(f"config.json in {folder} must hold an object; it holds {values!r}")
-    config = config_from_dict(values)
-    try:
-        reasoner = assemble_reasoner(config, state).float()
-    except RuntimeError as error:
-        raise CheckpointError(f"the weights in {folder} do not fit its config.json: {error}") from error
-    source = source or name or str(folder.absolute())
-    identity = CheckpointIdentity(source, hashlib.sha256(weights).hexdigest())
-    return Checkpoint(name or str(folder), reasoner, identity)
-
-
-def check_complete(folder: Path) -> None:
-    """Make sure that a folder holds weights and config.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such folder, or a file is missing.
-    """
-    if not is_folder(folder):
-        raise CheckpointError(
-            f"no checkpoint folder at {str(folder)!r}; it must hold {WEIGHTS} and config.json"
-        )
-    missing = [part for part in (WEIGHTS, "config.json") if not (folder / part).is_file()]
-    if missing:
-        raise CheckpointError(
-            f"{folder} is no complete checkpoint: {', '.join(missing)} missing; fetch it again"
-        )
+    opened = CheckpointFolder.read(folder, CONTENT, read)
+    identity = CheckpointIdentity(
+        source or name or str(opened.folder.absolute()), hashlib.sha256(opened.contents[WEIGHTS]).hexdigest()
+    )
+    return Checkpoint(name or str(folder), opened.reasoner, identity)
 
 
 def _json(values: dict[str, Any]) -> str:

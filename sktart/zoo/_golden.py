@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from sktart.exceptions import CheckpointError
-from sktart.hub._integrity import json_object
 from sktart.reasoners._base import Reasoner
+from sktart.zoo._folder import CheckpointFolder
 
 if TYPE_CHECKING:
     from sktart.zoo._resolve import FoundCheckpoint
@@ -49,8 +49,8 @@ def check_golden(found: FoundCheckpoint, reasoner: Reasoner) -> float | None:
 
     Returns and raises what :func:`compare` does, and raises CheckpointError if ``metrics.json`` is damaged.
     """
-    path = found.folder / "metrics.json"
-    return compare(json_object(path, found.read(path.name)).get("golden"), reasoner, found.name)
+    metrics = CheckpointFolder.read(found.folder, ["metrics.json"], found.read).metrics
+    return compare(metrics.get("golden"), reasoner, found.name)
 
 
 def compare(golden: object, reasoner: Reasoner, name: str) -> float | None:

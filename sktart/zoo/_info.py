@@ -9,6 +9,9 @@ WEIGHTS = "model.safetensors"
 # What a checkpoint consists of; the weights come last, so that they are there only when all is.
 PARTS = ("config.json", "recipe.json", "metrics.json", WEIGHTS)
 
+# Of these, what makes the network: the heads of a decoder, for one, do not show in its weights.
+CONTENT = (WEIGHTS, "config.json")
+
 MODALITIES = ("any", "text", "image", "audio", "tabular")
 
 

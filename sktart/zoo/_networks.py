@@ -13,6 +13,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sktart.zoo._identity import CheckpointIdentity
+from sktart.zoo._info import CONTENT
 
 if TYPE_CHECKING:
     import torch
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from sktart.zoo._resolve import FoundCheckpoint
 
 MAX_NETWORKS = 8
-# Both make the network: the heads of a decoder, for one, do not show in its weights.
-CONTENT = ("model.safetensors", "config.json")
 
 
 class NetworkKey(NamedTuple):
@@ -90,7 +89,7 @@ class NetworkCache:
         for key, checkpoint in held:
             if (checkpoint.identity.sha256, checkpoint.reasoner.config.to_dict()) == (sha256, config):
                 wanted = NetworkKey.of(key.weights, key.config, device, dtype)
-                return self.get(wanted, partial(moved, checkpoint, device, dtype))
+                return self.get(wanted, partial(copy_to_device, checkpoint, device, dtype))
         return None
 
     def restart(self) -> None:
@@ -124,7 +123,7 @@ def load_shared(found: FoundCheckpoint, device: str | torch.device, dtype: torch
 
     shared = NETWORKS.get(
         NetworkKey.of(weights, config, device, dtype),
-        lambda: moved(found.load(read), device, dtype, found),
+        lambda: copy_to_device(found.load(read), device, dtype, found),
     )
     identity = CheckpointIdentity(found.source, shared.identity.sha256)
     if (shared.name, shared.identity) == (found.name, identity):
@@ -132,7 +131,7 @@ def load_shared(found: FoundCheckpoint, device: str | torch.device, dtype: torch
     return replace(shared, name=found.name, identity=identity)
 
 
-def moved(
+def copy_to_device(
     checkpoint: Checkpoint,
     device: str | torch.device,
     dtype: torch.dtype | None,
@@ -167,12 +166,10 @@ def _identify(found: FoundCheckpoint) -> tuple[dict[str, str], Callable[[str], b
     Files without a known hash are read here, each time: size and time stamp do not tell that one is as it was, and
     the bytes that were hashed must be those that are used.
     """
-    from sktart.zoo._checkpoint import check_complete
+    from sktart.zoo._folder import CheckpointFolder
 
     digests = dict(found.digests)
     unknown = [part for part in CONTENT if part not in digests]
-    if unknown:
-        check_complete(found.folder)
-    contents = {part: found.read(part) for part in unknown}
+    contents = CheckpointFolder.read(found.folder, unknown).contents if unknown else {}
     digests |= {part: hashlib.sha256(content).hexdigest() for part, content in contents.items()}
     return digests, lambda part: contents[part] if part in contents else found.read(part)

@@ -11,9 +11,10 @@ from sktart.hub._client import import_client
 from sktart.hub._names import is_repository
 from sktart.hub._unreachable import explain
 from sktart.zoo._card import model_card, zoo_card
+from sktart.zoo._folder import CheckpointFolder
 from sktart.zoo._golden import compare
 from sktart.zoo._info import CheckpointInfo
-from sktart.zoo._registry_rows import OpenFolder, complete_folders, row_of
+from sktart.zoo._registry_rows import complete_folders, describe_folder
 
 README = "README.md"
 
@@ -56,9 +57,9 @@ def push(root: str | Path, repo: str, *, private: bool = False) -> list[Checkpoi
     contents: dict[str, bytes] = {}
     taken: dict[str, Path] = {}
     for folder in folders:
-        opened = OpenFolder.read(folder)
+        opened = CheckpointFolder.read(folder)
         compare(opened.metrics.get("golden"), opened.reasoner, str(folder))
-        row = row_of(opened)
+        row = describe_folder(opened)
         if row.path in taken:
             raise CheckpointError(
                 f"{taken[row.path]} and {folder} would both be {row.path} in {repo}; give their recipes other names, "

@@ -7,61 +7,17 @@ import json
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from sktart._files import write_atomically
 from sktart.exceptions import CheckpointError
-from sktart.hub._integrity import json_object
-from sktart.reasoners._base import Reasoner
 from sktart.zoo._card import spdx_licence
-from sktart.zoo._checkpoint import check_complete, load_folder
+from sktart.zoo._folder import CheckpointFolder
 from sktart.zoo._info import PARTS, WEIGHTS, CheckpointInfo
 
 
-class OpenFolder(NamedTuple):
-    """A checkpoint folder that was read once, so that what is checked is what is described or published.
-
-    Parameters
-    ----------
-    folder : Path
-    contents : dict of str to bytes
-        Of each file that code reads.
-    recipe, metrics : dict
-    reasoner : Reasoner
-        In float32 on the CPU.
-    """
-
-    folder: Path
-    contents: dict[str, bytes]
-    recipe: dict[str, Any]
-    metrics: dict[str, Any]
-    reasoner: Reasoner
-
-    @classmethod
-    def read(cls, folder: str | Path) -> OpenFolder:
-        """Read and load a folder strictly.
-
-        Raises
-        ------
-        CheckpointError
-            If the folder is no complete checkpoint, a file is damaged, or its recipe has no name.
-        """
-        folder = Path(folder)
-        check_complete(folder)
-        contents = {part: _read(folder / part) for part in PARTS}
-        reasoner = load_folder(folder, read=contents.__getitem__).reasoner
-        recipe, metrics = (
-            json_object(folder / part, contents[part]) for part in ("recipe.json", "metrics.json")
-        )
-        if not isinstance(recipe.get("name"), str):
-            raise CheckpointError(
-                f"{folder / 'recipe.json'} must hold a name; it holds {', '.join(recipe) or 'nothing'}"
-            )
-        return cls(folder, contents, recipe, metrics, reasoner)
-
-
-def row_of(
-    folder: str | Path | OpenFolder,
+def describe_folder(
+    folder: str | Path | CheckpointFolder,
     *,
     modality: str | None = None,
     embedded: str | None = None,
@@ -71,7 +27,7 @@ def row_of(
 
     Parameters
     ----------
-    folder : str, Path or OpenFolder
+    folder : str, Path or CheckpointFolder
     modality : str, optional
         What the checkpoint is meant for. None takes it from a folder ``<dimension>/<modality>/<name>``, else ``"any"``.
     embedded : str, optional
@@ -84,8 +40,12 @@ def row_of(
     CheckpointError
         If the folder is no complete checkpoint, or its recipe has no name.
     """
-    opened = folder if isinstance(folder, OpenFolder) else OpenFolder.read(folder)
-    reasoner, name = opened.reasoner, opened.recipe["name"]
+    opened = folder if isinstance(folder, CheckpointFolder) else CheckpointFolder.read(folder)
+    reasoner, name = opened.reasoner, opened.recipe.get("name")
+    if not isinstance(name, str):
+        raise CheckpointError(
+            f"{opened.folder / 'recipe.json'} must hold a name; it holds {', '.join(opened.recipe) or 'nothing'}"
+        )
     dimension = str(reasoner.max_features or "any")
     parents = opened.folder.absolute().parts[-3:-1]
     if modality is None:
@@ -124,7 +84,7 @@ def complete_folders(root: str | Path) -> list[Path]:
     return folders
 
 
-def read_rows(registry: str | Path) -> dict[str, dict[str, Any]]:
+def read_registry_file(registry: str | Path) -> dict[str, dict[str, Any]]:
     """Return the rows of a registry file that shall be written to, by name.
 
     Raises
@@ -156,7 +116,7 @@ def read_rows(registry: str | Path) -> dict[str, dict[str, Any]]:
     return {row["name"]: row for row in rows}
 
 
-def write_rows(registry: str | Path, rows: Iterable[CheckpointInfo]) -> None:
+def write_registry_file(registry: str | Path, rows: Iterable[CheckpointInfo]) -> None:
     """Put rows into a registry file, each in the place of the row of its name; a new name comes last.
 
     What only the registry knows, the place inside the package, is kept.
@@ -166,15 +126,8 @@ def write_rows(registry: str | Path, rows: Iterable[CheckpointInfo]) -> None:
     CheckpointError
         If it is no registry, or cannot be written.
     """
-    known = read_rows(registry)
+    known = read_registry_file(registry)
     for row in rows:
         embedded = row.embedded or known.get(row.name, {}).get("embedded")
         known[row.name] = row.to_dict() | {"embedded": embedded}
     write_atomically(Path(registry), (json.dumps(list(known.values()), indent=1) + "\n").encode())
-
-
-def _read(path: Path) -> bytes:
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise CheckpointError(f"{path.parent} is no complete checkpoint: {path.name} missing") from error

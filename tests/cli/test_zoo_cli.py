@@ -176,7 +176,7 @@ def test_verify_goes_on_after_each_fault_and_names_the_file(capsys, tmp_path):
             '{"golden": "x"}': "must be numbers",
             '{"golden": [1]}': "must have shape (6, 3); got (1,)",
         },
-        "config.json": {"3": "config.json in"},
+        "config.json": {"3": "config.json must hold"},
         "model.safetensors": {None: "model.safetensors cannot be read"},
     }
     folders, messages = [], []

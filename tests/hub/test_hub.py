@@ -30,7 +30,7 @@ from sktart.zoo._checkpoint import save_checkpoint
 from sktart.zoo._golden import golden_predictions
 from sktart.zoo._info import PARTS
 from sktart.zoo._registry import DEFAULT, PACKAGE, find_checkpoint, read_registry
-from sktart.zoo._registry_rows import row_of
+from sktart.zoo._registry_rows import describe_folder
 from sktart.zoo._resolve import FoundCheckpoint
 
 QUICK_S = 5.0
@@ -72,7 +72,7 @@ def commit(server, tiny_checkpoint):
 @pytest.fixture(scope="module")
 def package(tmp_path_factory, tiny_checkpoint, commit):
     """Return the folder of a registry whose checkpoint "tiny" is on the Hub, "secret" nowhere; the default is in it."""
-    row = row_of(tiny_checkpoint, modality="text", commit=commit).to_dict()
+    row = describe_folder(tiny_checkpoint, modality="text", commit=commit).to_dict()
     secret = row | {"name": "secret", "path": "any/text/secret", "commit": None}
     default = read_registry()[DEFAULT]
     folder = tmp_path_factory.mktemp("package")

@@ -19,7 +19,7 @@ from sktart.zoo._golden import golden_predictions, golden_task
 from sktart.zoo._info import PARTS, CheckpointInfo
 from sktart.zoo._networks import NETWORKS
 from sktart.zoo._registry import DEFAULT, PACKAGE, read_registry, share_checkpoint
-from sktart.zoo._registry_rows import complete_folders, row_of, write_rows
+from sktart.zoo._registry_rows import complete_folders, describe_folder, write_registry_file
 from sktart.zoo._resolve import choose
 
 ZOO = Path(__file__).parents[2] / "zoo"
@@ -55,7 +55,7 @@ def test_rows_agree_with_the_files(info):
     for part, file in info.files.items():
         content = (ZOO / info.path / part).read_bytes()
         assert file == {"sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}, part
-    assert row_of(ZOO / info.path, embedded=info.embedded, commit=info.commit) == info
+    assert describe_folder(ZOO / info.path, embedded=info.embedded, commit=info.commit) == info
     assert read_recipe(ZOO / info.path / "recipe.json").fingerprint() == info.recipe
     assert info.licence == "BSD-3-Clause"
 
@@ -246,7 +246,7 @@ def rows(package):
         made_up("other", embedded=None, family="decoder", metrics={"kl_64": 0.5}),
     ]
     (package / "registry.json").write_text("[]", encoding="utf-8")
-    write_rows(package / "registry.json", known)
+    write_registry_file(package / "registry.json", known)
     return known
 
 
@@ -307,7 +307,7 @@ def test_list_is_a_sequence_and_a_table(rows):
 
 def test_cells_are_escaped(package):
     (package / "registry.json").write_text("[]", encoding="utf-8")
-    write_rows(package / "registry.json", [made_up("<b>")])
+    write_registry_file(package / "registry.json", [made_up("<b>")])
     assert "<td>&lt;b&gt;</td>" in list_checkpoints()._repr_html_()
 
 
@@ -333,7 +333,9 @@ def test_auto_is_the_same_for_any_data_today():
 
 def test_rows_are_written_in_place(rows, package):
     published = made_up("text-16", embedded=None, commit=40 * "a")
-    write_rows(package / "registry.json", [published, made_up(DEFAULT, embedded=None), made_up("new")])
+    write_registry_file(
+        package / "registry.json", [published, made_up(DEFAULT, embedded=None), made_up("new")]
+    )
     known = read_registry()
     assert list(known) == ["gram-base", "text-16", "other", "new"]
     assert known["text-16"].commit == 40 * "a"
@@ -342,16 +344,16 @@ def test_rows_are_written_in_place(rows, package):
 
 
 def test_row_of_a_folder_takes_the_modality_from_its_place(folder, tmp_path):
-    assert row_of(folder).path == "any/any/gram-base"
+    assert describe_folder(folder).path == "any/any/gram-base"
     placed = shutil.copytree(folder, tmp_path / "any" / "text" / "gram-base")
-    assert row_of(placed).path == "any/text/gram-base"
-    assert row_of(placed, modality="audio").modality == "audio"
+    assert describe_folder(placed).path == "any/text/gram-base"
+    assert describe_folder(placed, modality="audio").modality == "audio"
 
 
 def test_row_needs_a_complete_folder(folder, tmp_path):
     (folder / "metrics.json").unlink()
     with pytest.raises(CheckpointError, match=r"mine is no complete checkpoint: metrics\.json missing"):
-        row_of(folder)
+        describe_folder(folder)
     with pytest.raises(
         CheckpointError, match=r"no checkpoint folder at .*none or below it; one holds config\.json"
     ):
