@@ -1,9 +1,13 @@
 VENV ?= .venv
 PYTHON ?= python3
 BIN := $(VENV)/bin
+PROSE := README.md CHANGELOG.md CONTRIBUTING.md Makefile sktart tests benchmarks docs examples
 READY := $(VENV)/.ready
 
-.PHONY: demo test lint format pretrain clean
+.PHONY: help demo test lint format wheel pretrain clean
+
+help:  ## this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY)  ## the main job on real text: which library is this docstring from?
 	$(BIN)/python examples/which_library.py
@@ -11,22 +15,31 @@ demo: $(READY)  ## the main job on real text: which library is this docstring fr
 test: lint  ## lint, types, all tests
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --durations 5
 
-lint: $(READY)
+lint: $(READY)  ## format, lint, spelling, types, direction of imports; changes nothing
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/codespell $(PROSE)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-format: $(READY)
+format: $(READY)  ## format the code, and mend what the linter can mend
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+wheel:  ## build the wheel, install it in a fresh environment, and classify with it
+	rm -rf dist build/wheel && $(PYTHON) -m venv build/wheel
+	build/wheel/bin/pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir dist .
+	build/wheel/bin/pip install --quiet --disable-pip-version-check -c constraints.txt torch
+	build/wheel/bin/pip install --quiet --disable-pip-version-check -c constraints.txt dist/sktart-*.whl
+	cd build/wheel && bin/python -W error -c "import sktart; print(sktart.__file__); \
+		print(sktart.TartReasoner().fit([[0.0], [1.0]], ['low', 'high']).predict([[0.1]]))"
 
 pretrain: $(READY)  ## rebuild the default checkpoint from its recipe; the same command goes on after a stop
 	$(BIN)/sktart pretrain zoo/any/any/gram-base/recipe.json --out runs/gram-base
 	$(BIN)/sktart evaluate runs/gram-base --save
 
-clean:
-	rm -rf $(VENV) build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean:  ## remove the virtual environment and what tools leave behind
+	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # torch comes first: a package that asks for "torch" alone would bring the newest build with all of CUDA.
 $(READY): pyproject.toml constraints.txt
