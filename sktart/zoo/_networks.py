@@ -9,7 +9,7 @@ from collections.abc import Callable
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
-from threading import Lock
+from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from sktart.zoo._identity import CheckpointIdentity
@@ -62,52 +62,40 @@ class NetworkCache:
 
     def clear(self) -> None:
         """Forget all networks."""
-        self._slots: OrderedDict[NetworkKey, _Slot] = OrderedDict()
-        self._lock = Lock()
+        self._networks: OrderedDict[NetworkKey, Checkpoint] = OrderedDict()
         self.n_built = 0
+        self.renew_lock()
+
+    def renew_lock(self) -> None:
+        """Make a new lock, as a forked process needs where a thread of its parent held the old one."""
+        self._lock = RLock()
 
     def get(self, key: NetworkKey, build: Callable[[], Checkpoint]) -> Checkpoint:
         """Return the network of `key`, built by the first who asks; others wait. A failure is not remembered."""
         with self._lock:
-            slot = self._slots.setdefault(key, _Slot())
-            self._slots.move_to_end(key)
-            while len(self._slots) > self.size:
-                self._slots.popitem(last=False)
-        with slot.lock:
-            if slot.checkpoint is None:
-                slot.checkpoint = build()
-                with self._lock:
-                    self.n_built += 1
-            return slot.checkpoint
+            if key not in self._networks:
+                self._networks[key] = build()
+                self.n_built += 1
+            self._networks.move_to_end(key)
+            while len(self._networks) > self.size:
+                self._networks.popitem(last=False)
+            return self._networks[key]
 
     def find(
         self, sha256: str, config: dict[str, Any], device: str | torch.device, dtype: torch.dtype
     ) -> Checkpoint | None:
         """Return a network with these weights if one is there; no file is read."""
         with self._lock:
-            held = [(key, slot.checkpoint) for key, slot in self._slots.items() if slot.checkpoint]
-        for key, checkpoint in held:
-            if (checkpoint.identity.sha256, checkpoint.reasoner.config.to_dict()) == (sha256, config):
-                wanted = NetworkKey.of(key.weights, key.config, device, dtype)
-                return self.get(wanted, partial(copy_to_device, checkpoint, device, dtype))
+            for key, checkpoint in self._networks.items():
+                if (checkpoint.identity.sha256, checkpoint.reasoner.config.to_dict()) == (sha256, config):
+                    wanted = NetworkKey.of(key.weights, key.config, device, dtype)
+                    return self.get(wanted, partial(copy_to_device, checkpoint, device, dtype))
         return None
-
-    def restart(self) -> None:
-        """Renew the locks in a forked process, where the threads that may have held them do not exist."""
-        self._lock = Lock()
-        for slot in self._slots.values():
-            slot.lock = Lock()
-
-
-class _Slot:
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.checkpoint: Checkpoint | None = None
 
 
 NETWORKS = NetworkCache(MAX_NETWORKS)
 if hasattr(os, "register_at_fork"):  # there is no fork on Windows
-    os.register_at_fork(after_in_child=NETWORKS.restart)
+    os.register_at_fork(after_in_child=NETWORKS.renew_lock)
 
 
 def load_shared(found: FoundCheckpoint, device: str | torch.device, dtype: torch.dtype | None) -> Checkpoint:

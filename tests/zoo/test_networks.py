@@ -81,9 +81,9 @@ def test_a_failure_is_raised_to_each_who_asks_and_not_remembered():
 def test_locks_that_threads_of_the_parent_held_do_not_hold_up_a_fork():
     cache = NetworkCache(2)
     held = cache.get(KEYS[0], tiny)
-    cache._lock.acquire()
-    cache._slots[KEYS[0]].lock.acquire()
-    cache.restart()
+    with ThreadPoolExecutor() as pool:
+        pool.submit(cache._lock.acquire).result()
+    cache.renew_lock()
     assert cache.get(KEYS[0], tiny) is held
 
 

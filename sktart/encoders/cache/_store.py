@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import sqlite3
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -21,17 +20,7 @@ T = TypeVar("T")
 _KEYS_PER_QUERY = 500  # SQLite before 3.32 takes at most 999
 _TIMEOUT_S = 60.0
 _FORMAT = 1  # for readers to come
-# What the machine is to blame for, and not the contents of the file.
-_SURROUNDINGS = {
-    sqlite3.SQLITE_BUSY,
-    sqlite3.SQLITE_CANTOPEN,
-    sqlite3.SQLITE_FULL,
-    sqlite3.SQLITE_INTERRUPT,
-    sqlite3.SQLITE_IOERR,
-    sqlite3.SQLITE_LOCKED,
-    sqlite3.SQLITE_NOMEM,
-    sqlite3.SQLITE_PERM,
-}
+_DAMAGED = {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB}
 
 
 class VectorStore:
@@ -129,14 +118,18 @@ class VectorStore:
     def _run(self, work: Callable[[sqlite3.Connection], T]) -> T:
         """Work on the file; if it is damaged, delete it and work on an empty one."""
         try:
-            before = self.path.stat().st_ino if self.path.exists() else None
             try:
                 return self._work(work)
-            # The latter from messages that quote the file.
-            except (sqlite3.Error, UnicodeDecodeError) as error:
-                if self._is_sound(error):
+            except sqlite3.DatabaseError as error:
+                # The low byte is the kind. Errors of the Python module itself have no code.
+                if getattr(error, "sqlite_errorcode", -1) & 0xFF not in _DAMAGED:
                     raise
-                self._delete(before, error)
+                warnings.warn(
+                    f"the cache of encodings {str(self.path)!r} is damaged ({error}); it is deleted, and its rows "
+                    "are encoded again",
+                    stacklevel=2,
+                )
+                self.path.unlink(missing_ok=True)
             return self._work(work)
         except (sqlite3.Error, OSError) as error:
             raise self._refusal(error) from error
@@ -146,31 +139,11 @@ class VectorStore:
             connection.text_factory = bytes  # a damaged column may claim to be text
             return work(connection)
 
-    def _is_sound(self, error: Exception) -> bool:
-        """Tell whether the error comes from the surroundings, and not from what is in the file."""
-        # The low byte is the kind. Errors of the Python module itself have no code.
-        kind = getattr(error, "sqlite_errorcode", -1) & 0xFF
-        if kind == sqlite3.SQLITE_READONLY:
-            # A damaged header makes SQLite say so as well.
-            return not (os.access(self.path, os.W_OK) and os.access(self.path.parent, os.W_OK))
-        return kind in _SURROUNDINGS
-
-    def _delete(self, inode: int | None, error: Exception) -> None:
-        # Another process may have seen the damage first: spare its new file.
-        if inode is None or not self.path.exists() or self.path.stat().st_ino != inode:
-            return
-        warnings.warn(
-            f"the cache of encodings {str(self.path)!r} is damaged ({error}); it is deleted, and its rows "
-            "are encoded again",
-            stacklevel=2,
-        )
-        for suffix in ("", "-journal", "-wal", "-shm"):
-            self.path.with_name(self.path.name + suffix).unlink(missing_ok=True)
-
     def _refusal(self, error: Exception) -> EncoderError:
         return EncoderError(
             f"memory must be a folder that can be read and written; {str(self.path.parent)!r} failed with "
-            f"{type(error).__name__}: {error}. Pass another folder, or memory=None"
+            f"{type(error).__name__}: {error}. Pass another folder or memory=None, or delete {self.path.name!r} "
+            "there if it is damaged"
         )
 
     def __repr__(self) -> str:

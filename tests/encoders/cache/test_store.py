@@ -1,5 +1,4 @@
 import hashlib
-import os
 import pickle
 import signal
 import sqlite3
@@ -100,42 +99,38 @@ def test_a_damaged_entry_is_absent_and_can_be_written_again(tmp_path):
     assert len(store.read(KEYS)) == len(KEYS)
 
 
-def test_entries_of_another_type_are_absent(tmp_path):
+@pytest.mark.parametrize(
+    "change",
+    [
+        "vector = 3",
+        "vector = 'text'",
+        "vector = NULL",
+        "(vector, checksum) = (SELECT vector, checksum FROM vectors WHERE key = :last)",
+    ],
+)
+def test_entries_that_were_changed_are_absent(tmp_path, change):
     store = fill(tmp_path)
     with closing(sqlite3.connect(store.path)) as connection, connection:
-        connection.execute("UPDATE vectors SET vector = 3 WHERE key = ?", (KEYS[0],))
-        connection.execute("UPDATE vectors SET vector = 'text' WHERE key = ?", (KEYS[1],))
-        connection.execute("UPDATE vectors SET vector = NULL WHERE key = ?", (KEYS[2],))
+        for key in KEYS[:3]:
+            values = {"key": key, "last": KEYS[-1]}
+            connection.execute(f"UPDATE vectors SET {change} WHERE key = :key", values)
     with pytest.warns(UserWarning, match="holds 3 damaged entries"):
         assert set(store.read(KEYS)) == set(KEYS[3:])
 
 
-def test_a_vector_under_the_key_of_another_is_absent(tmp_path):
-    store = fill(tmp_path)
-    with closing(sqlite3.connect(store.path)) as connection, connection:
-        other = connection.execute(
-            "SELECT vector, checksum FROM vectors WHERE key = ?", (KEYS[1],)
-        ).fetchone()
-        connection.execute("UPDATE vectors SET vector = ?, checksum = ? WHERE key = ?", (*other, KEYS[0]))
-    with pytest.warns(UserWarning, match="holds 1 damaged"):
-        assert set(store.read(KEYS)) == set(KEYS[1:])
-
-
 @pytest.mark.filterwarnings("ignore:the cache of encodings")
-def test_no_damage_raises_or_gives_wrong_numbers(tmp_path):
+def test_no_damage_gives_wrong_numbers(tmp_path):
     rng = np.random.default_rng(0)
     store = fill(tmp_path)
     sound = store.path.read_bytes()
-    damages = [(byte, bytes([value])) for byte in range(100) for value in (3,)]
     for _ in range(40):
         size = int(rng.integers(1, 2000))
-        damages.append((int(rng.integers(len(sound) - size)), rng.bytes(size)))
-    for at, damage in damages:
-        store.path.write_bytes(sound[:at] + damage + sound[at + len(damage) :])
-        found = store.read(KEYS)
-        check(found)
-        store.write({key: vector for key, vector in VECTORS.items() if key not in found})
-        check(store.read(KEYS))
+        at = int(rng.integers(len(sound) - size))
+        store.path.write_bytes(sound[:at] + rng.bytes(size) + sound[at + size :])
+        try:
+            check(store.read(KEYS))
+        except EncoderError as error:
+            assert "delete 'vectors.sqlite3' there if it is damaged" in str(error)  # noqa: PT017
 
 
 @pytest.mark.parametrize("call", [lambda store: store.write(VECTORS), lambda store: store.write({})])
@@ -156,8 +151,6 @@ def test_a_file_that_cannot_be_written_is_refused_before_the_work(tmp_path, monk
     monkeypatch.setattr(
         sqlite3, "connect", lambda path, **options: connect(f"file:{path}?mode=ro", uri=True, **options)
     )
-    # The system must not say that it could be written: that would be a damaged header.
-    monkeypatch.setattr(os, "access", lambda *args: False)
     check(store.read(KEYS))
     with pytest.raises(
         EncoderError, match=r"failed with OperationalError: attempt to write a readonly database"
