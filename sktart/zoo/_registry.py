@@ -52,7 +52,7 @@ def list_checkpoints(
     Returns
     -------
     CheckpointTable
-        A sequence of :class:`CheckpointInfo` that prints itself as a table, with a method ``to_frame``.
+        A list of :class:`CheckpointInfo` that prints itself as a table, with a method ``to_frame``.
 
     Raises
     ------

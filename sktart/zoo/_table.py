@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from html import escape
-from typing import TYPE_CHECKING, Any, overload
+from typing import TYPE_CHECKING, Any
 
 from sktart.zoo._info import CheckpointInfo
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 TITLES = ("name", "family", "dim", "modality", "rows", "features", "MB", "licence", "here")
 
 
-class CheckpointTable(Sequence[CheckpointInfo]):
-    """Rows of the registry, as a sequence that prints itself as a table.
+class CheckpointTable(list[CheckpointInfo]):
+    """Rows of the registry, as a list that prints itself as a table.
 
     Parameters
     ----------
@@ -25,34 +25,18 @@ class CheckpointTable(Sequence[CheckpointInfo]):
     """
 
     def __init__(self, rows: Iterable[CheckpointInfo], here: set[str]) -> None:
-        self._rows = list(rows)
+        super().__init__(rows)
         self._here = here
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    @overload
-    def __getitem__(self, index: int) -> CheckpointInfo: ...
-
-    @overload
-    def __getitem__(self, index: slice) -> CheckpointTable: ...
-
-    def __getitem__(self, index: int | slice) -> CheckpointInfo | CheckpointTable:
-        if isinstance(index, slice):
-            return CheckpointTable(self._rows[index], self._here)
-        return self._rows[index]
 
     def cells(self) -> list[tuple[str, ...]]:
         """Return the text of each cell, below `TITLES`."""
-        return [tuple(map(_text, self._values(row))) for row in self._rows]
+        return [tuple(map(_text, self._values(row))) for row in self]
 
     def to_frame(self) -> pd.DataFrame:
         """Return a pandas DataFrame, one row a checkpoint, with its metrics and hash as well."""
         import pandas as pd
 
-        return pd.DataFrame(
-            [dict(zip(TITLES, self._values(row), strict=True)) | _more(row) for row in self._rows]
-        )
+        return pd.DataFrame([dict(zip(TITLES, self._values(row), strict=True)) | _more(row) for row in self])
 
     def __repr__(self) -> str:
         lines = [TITLES, *self.cells()]
