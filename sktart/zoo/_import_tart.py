@@ -52,24 +52,24 @@ def import_tart(
     Parameters
     ----------
     weights : path
-        File that ``torch.save`` made of the state dict of the reference project's ``TransformerModel``, or of its
-        training state, which holds one. It is read without running code from it (``weights_only=True``).
+        What ``torch.save`` wrote: the state dict of the reference project's ``TransformerModel``, or a training
+        state that holds one. Reading it runs no code from it (``weights_only=True``).
     out : path
-        Folder to write; anything but the files of a checkpoint in it is left alone.
+        Folder to write; other files in it are left alone.
     n_heads : int, optional
-        Attention heads, the only number that shapes do not tell. None is one for each 32 channels, as the published
-        heads and the defaults of the reference code have it, with a warning for networks of another size.
+        Attention heads, the only number that shapes do not tell. None means one for each 32 channels, as in the
+        published heads and the reference code's defaults; networks of another size get a warning.
 
     Returns
     -------
     Checkpoint
-        Name it by its folder: ``TartReasoner(out)``.
+        Use it by its folder: ``TartReasoner(out)``.
 
     Raises
     ------
     CheckpointError
-        If the file cannot be read, keys are missing or unknown, or shapes or values do not fit; all are listed, and
-        nothing is written.
+        If the file cannot be read, keys are missing or unknown, or shapes or values do not fit. The message lists
+        all faults, and nothing is written.
 
     References
     ----------

@@ -36,28 +36,28 @@ def list_checkpoints(
     family: str | None = None,
     cached: bool | None = None,
 ) -> CheckpointTable:
-    """Return what the registry knows; needs no network.
+    """Return the checkpoints in the registry, without a network.
 
     Parameters
     ----------
     dim : int, optional
-        Keep checkpoints that read so many features.
+        Keep checkpoints that read this many features.
     modality : {"any", "text", "image", "audio", "tabular"}, optional
-        Keep checkpoints for features of this modality, or of any.
+        Keep checkpoints for this modality, and those for any.
     family : str, optional
         Keep checkpoints of this family, ``"gram"`` or ``"decoder"``.
     cached : bool, optional
-        Keep checkpoints that need no download, or those that do.
+        True keeps checkpoints that need no download, False those that do.
 
     Returns
     -------
     CheckpointTable
-        A list of :class:`CheckpointInfo` that prints itself as a table, with a method ``to_frame``.
+        A list of :class:`CheckpointInfo` that prints as a table and has a method ``to_frame``.
 
     Raises
     ------
     ValueError
-        If there is no such modality.
+        If the modality is unknown.
 
     Examples
     --------
@@ -113,25 +113,25 @@ def load_checkpoint(
     n_features: int | None = None,
     modality: str | None = None,
 ) -> Checkpoint:
-    """Load a reasoner; loading the same once more in a process costs no more than a copy.
+    """Load a reasoner; a second load in the same process only copies it.
 
     Parameters
     ----------
     checkpoint : str or path
         ``"auto"``, a name of :func:`list_checkpoints`, a checkpoint folder, or a folder of the Hub:
-        ``"org/repo/path@revision"`` or ``"hf://org/repo@revision/path"``. A name of the registry wins over a folder of
-        the same name, and a folder over the Hub; write ``./name`` or a path for the folder. ``"auto"`` is the first
-        checkpoint in the registry that is embedded in the package and reads features like the data's.
+        ``"org/repo/path@revision"`` or ``"hf://org/repo@revision/path"``. A name in the registry wins over a folder of
+        that name, and a folder over the Hub; write ``./name`` or a path for the folder. ``"auto"`` is the first
+        checkpoint in the registry that comes with the package and reads features like the data's.
     device : str or torch.device
     dtype : torch.dtype, optional
-        None is float32.
+        Precision of the network; None means float32.
     n_features, modality : int, str, optional
-        Of the data; ``"auto"`` chooses by them.
+        What the data have; ``"auto"`` chooses by them.
 
     Returns
     -------
     Checkpoint
-        Its network is a copy: a change of it changes no estimator.
+        Its network is a copy, so changing it changes no estimator.
 
     Raises
     ------

@@ -14,15 +14,15 @@ class Prompt:
     Parameters
     ----------
     template : str, default="Sentence: {text}\nLabel: {label}\n"
-        One example. It holds ``{text}`` once and, behind it, ``{label}`` once; all else stands for itself.
+        One example. It holds ``{text}`` once and, behind it, ``{label}`` once; the rest is taken literally.
     verbalizer : mapping from class label to str, or None, default=None
-        The word that stands for each class. None writes a label as ``str`` does.
+        The word for each class. None writes labels as ``str`` does.
     max_chars : int or None, default=None
-        Longest text, in characters; None leaves texts whole.
+        Most characters of a text; None leaves texts whole.
     truncation_side : {"right", "left"}, default="right"
         Where a longer text is cut: "right" keeps its beginning, "left" its end.
     strip : bool, default=True
-        Take white space off both ends of a text before it is cut.
+        Strip white space from both ends of a text before it is cut.
 
     Raises
     ------
@@ -79,7 +79,7 @@ class Prompt:
     def question(self, text: str) -> str:
         """Return the filled template up to the label, without the blanks before the label.
 
-        These go to the answer, where tokenizers want them: "Label:" and " positive", not "Label: " and
+        The answer begins with these blanks, as tokenizers want it: "Label:" and " positive", not "Label: " and
         "positive".
         """
         before, between, _ = self._parts()
