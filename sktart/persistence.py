@@ -1,27 +1,57 @@
-"""Save fitted models to one file, and load them: the contexts as safetensors, the rest as a pickle that is checked."""
+"""Save fitted models to one file by skops, and load them without running code from it."""
 
 from __future__ import annotations
 
-import hashlib
 import io
 import json
-import pickle
-import zipfile
-from collections.abc import Collection
-from os import SEEK_END, PathLike
+from collections.abc import Collection, Iterator
+from copy import deepcopy
+from importlib import import_module
+from os import PathLike
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
+from zipfile import ZipFile
 
 import numpy as np
 
-from sktart import __version__
-from sktart.contexts._fitted import FittedContext
-from sktart.contexts._trusted import TrustedUnpickler, refuse_remote_code
-from sktart.encoders.in_context._encoder import InContextEncoder
+import sktart
+from sktart._files import write_atomically
 from sktart.exceptions import SavedModelError
 
-FILE_FORMAT = 1
-HEADER, ESTIMATOR = "sktart.json", "estimator.pkl"
+FORMAT = 2
+REMOTE_CODE = "trust_remote_code"
+# Parts of our estimators -> the module that defines them. Files name them `sktart.persistence.<part>`, so that modules
+# may move.
+_PARTS = {
+    "CachedEncoder": "sktart.encoders.cache._cached",
+    "CallableEncoder": "sktart.encoders.models._sklearn",
+    "FittedContext": "sktart.contexts._fitted",
+    "HubModel": "sktart.encoders._locate",
+    "InContextEncoder": "sktart.encoders.in_context._encoder",
+    "ModelOptions": "sktart.encoders._options",
+    "PassThrough": "sktart.encoders._base",
+    "Projection": "sktart.estimators._projection",
+    "SentenceEncoder": "sktart.encoders.models._sentence",
+    "SklearnEncoder": "sktart.encoders.models._sklearn",
+    "TransformersEncoder": "sktart.encoders.models._transformers",
+    "VectorStore": "sktart.encoders.cache._store",
+}
+# Types, and modules of which all is harmless, beside those that skops trusts.
+_TRUSTED = (
+    *("sktart.Prompt", "sktart.TartReasoner", "sktart.TartTransformer"),
+    *(f"sktart.persistence.{part}" for part in _PARTS),
+    *("numpy.dtype", "pathlib.PosixPath", "pathlib.WindowsPath", "scipy.sparse._csr.csr_matrix"),
+    *("pathlib._local.PosixPath", "pathlib._local.WindowsPath", "sklearn.utils._bunch.Bunch"),
+    *("sklearn.calibration", "sklearn.gaussian_process", "sklearn.model_selection._split"),
+    *("sklearn.feature_selection._mutual_info", "sklearn.feature_selection._univariate_selection"),
+    *("sklearn.metrics._classification", "sklearn.metrics._ranking", "sklearn.metrics._scorer"),
+)
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _PARTS:
+        raise AttributeError(f"module 'sktart.persistence' has no attribute {name!r}")
+    return getattr(import_module(_PARTS[name]), name)
 
 
 def save(model: Any, path: str | PathLike[str], *, weights: bool = False, context: bool = True) -> None:
@@ -32,20 +62,20 @@ def save(model: Any, path: str | PathLike[str], *, weights: bool = False, contex
     model : estimator
         A fitted TartReasoner, or a pipeline or other estimator of scikit-learn that holds one.
     path : str or path
-        File to write; it is there in full or as it was before.
+        File to write; a failure or a kill leaves it as it was before.
     weights : bool, default=False
-        Put the weights of the reasoner into the file, so that it answers where its checkpoint is not at hand.
-        Otherwise the file names the checkpoint and its sha256. Encoders are named in any case.
+        Put the weights of the reasoner into the file, so that it answers where its checkpoint is missing.
+        Otherwise the file names the checkpoint and its sha256. Encoders are always held by name.
     context : bool, default=True
-        False is a promise that no labelled row is in the file, and an error where that cannot be: reasoners of the
-        gram family compare queries with the rows themselves, and the protocols "vanilla" and "loo" read the texts.
-        Keys and values that a decoder made of the rows are in the file; who has its weights can compute the rows
-        back from them, so this is no anonymisation. Other steps of a pipeline are not looked into.
+        False promises that no labelled row is in the file. It is an error where the rows are needed: by reasoners of
+        the gram family, which compare queries with them, and by the protocols "vanilla" and "loo", which read the
+        texts. This is no anonymisation: the file has a decoder's keys and values, and whoever has its weights can
+        compute the rows from them. Other steps of a pipeline are not checked.
 
     Raises
     ------
     SavedModelError
-        If nothing in it is a fitted TartReasoner, a part cannot be pickled, or rows cannot be left out.
+        If the model holds no fitted TartReasoner, a part cannot be saved, or rows cannot be left out.
 
     Examples
     --------
@@ -57,46 +87,56 @@ def save(model: Any, path: str | PathLike[str], *, weights: bool = False, contex
     ...     load(f"{folder}/model.sktart").predict([[0.1]])
     array(['low'], dtype='<U4')
     """
-    from sktart._files import write_atomically
+    import skops.io
 
-    estimator, contexts = _take_apart(model, context=context)
-    if not contexts:
+    from sktart.contexts._fitted import FittedContext
+    from sktart.encoders.in_context._encoder import InContextEncoder
+
+    parts = list(_parts_of(model))
+    fitted = [part for part in parts if isinstance(part, FittedContext)]
+    if not fitted:
         raise SavedModelError(
             f"model must be a fitted TartReasoner, or hold one; got {type(model).__name__}: call fit first, or save "
             "other estimators with joblib"
         )
-    parts = {ESTIMATOR: estimator}
-    for number, fitted in enumerate(contexts):
-        state = fitted.__getstate__() | {"weights": fitted.pack_weights() if weights else None}
-        for kind in ("contexts", "weights"):
-            if state[kind] is not None:
-                parts[f"{number}.{kind}.safetensors"] = state[kind]
-        plain = state | {"contexts": None, "weights": None}
-        parts[f"{number}.json"] = json.dumps(plain, default=np.ndarray.tolist).encode()
-    digests = {name: hashlib.sha256(part).hexdigest() for name, part in parts.items()}
-    header = {"format": FILE_FORMAT, "sktart": __version__, "sha256": digests}
-    content = io.BytesIO()
-    with zipfile.ZipFile(content, "w") as archive:
-        for name, part in {HEADER: json.dumps(header).encode(), **parts}.items():
-            archive.writestr(name, part)
-    write_atomically(Path(path), content.getvalue())
+    bound = [
+        part
+        for part in parts
+        if isinstance(part, InContextEncoder) or (isinstance(part, FittedContext) and part.keeps_rows)
+    ]
+    if bound and not context:
+        raise SavedModelError(
+            f"context=False cannot be: {bound[0]} needs the labelled rows themselves to answer; pass context=True, "
+            "or take a checkpoint of the decoder family and protocol='stream'"
+        )
+    try:
+        # The copy has other contexts in the place of those that were fitted.
+        carried = deepcopy(model, {id(part): part.carrying(weights) for part in fitted})
+        content = _with_public_names(skops.io.dumps(carried))
+        # What cannot come back is refused here, and not where it is needed.
+        skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))
+    except Exception as error:  # skops and the classes of others have their own ways to refuse
+        raise SavedModelError(
+            f"a part of the model cannot be saved ({type(error).__name__}: {error}); use functions and classes that a "
+            "module defines, or joblib"
+        ) from error
+    write_atomically(Path(path), content)
 
 
 def load(path: str | PathLike[str], *, trusted: Collection[str] = (), device: str | None = None) -> Any:
     """Load a model that :func:`sktart.save` wrote; predictions are the same to the bit.
 
-    No code from the file runs: it may hold estimators of scikit-learn and sktart, arrays and plain values, and
-    whatever else `trusted` names. The network is loaded at the first prediction.
+    No code from the file runs. It may hold estimators of scikit-learn and sktart, arrays, plain values, and what
+    `trusted` names. The network is loaded at the first prediction.
 
     Parameters
     ----------
     path : str or path
     trusted : collection of str, default=()
-        Names of classes and functions, or of packages with all in them, that the file may use as well, such as
-        ``"mypackage.MyScaler"``; and ``"trust_remote_code"`` for encoders that were made with it. Name only what you
-        would let run.
+        Classes and functions that the file may use as well, such as ``"mypackage.MyScaler"``. A package stands for
+        all in it, ``"trust_remote_code"`` for encoders that were made with it. Name only what you would let run.
     device : str, optional
-        Where the reasoner shall run instead of where it was fitted.
+        Where the reasoner runs from now on; None keeps its parameter `device`.
 
     Raises
     ------
@@ -107,97 +147,96 @@ def load(path: str | PathLike[str], *, trusted: Collection[str] = (), device: st
         raise SavedModelError(
             f"{path} is a folder; load takes a file that sktart.save wrote, load_checkpoint the folder of a checkpoint"
         )
-    with Path(path).open("rb") as file:
-        try:
-            return _put_together(_read_parts(file), trusted, device)
-        except SavedModelError as error:
-            raise SavedModelError(f"{path} cannot be loaded: {error}") from error.__cause__
-        except Exception as error:  # what a damaged pickle raises is up to the classes that it names
-            raise SavedModelError(
-                f"{path} is no file that sktart.save wrote and that this version can read, or it is damaged "
-                f"({type(error).__name__}: {error}); save it again"
-            ) from error
-
-
-def _read_parts(file: IO[bytes]) -> dict[str, bytes]:
-    """Return the parts of a saved file by their names; together they are no longer than the file."""
-    with zipfile.ZipFile(file) as archive:
-        members = {member.filename: member for member in archive.infolist()}
-        _check_sizes(members.values(), file.seek(0, SEEK_END))
-        if HEADER not in members:
-            raise zipfile.BadZipFile(f"it holds no {HEADER}")
-        header = json.loads(archive.read(HEADER))
-        if header["format"] != FILE_FORMAT:
-            raise SavedModelError(
-                f"it was saved by sktart {header.get('sktart')} in format {header['format']}; sktart {__version__} "
-                f"reads format {FILE_FORMAT}: load it with sktart {header.get('sktart')}, or fit again"
-            )
-        digests = header["sha256"]
-        if members.keys() != digests.keys() | {HEADER}:
-            raise zipfile.BadZipFile(
-                f"it holds {', '.join(members)} instead of {', '.join([HEADER, *digests])}"
-            )
-        parts = {name: archive.read(name) for name in digests}
-    for name, part in parts.items():
-        if hashlib.sha256(part).hexdigest() != digests[name]:
-            raise zipfile.BadZipFile(f"{name} has another sha256 than when it was saved")
-    return parts
-
-
-def _check_sizes(members: Collection[zipfile.ZipInfo], available: int) -> None:
-    for member in members:
-        if member.compress_type != zipfile.ZIP_STORED or member.file_size != member.compress_size:
-            raise zipfile.BadZipFile(f"{member.filename} is compressed, which no part of a saved model is")
-    # Several names may point to the same bytes.
-    if sum(member.file_size for member in members) > available:
-        raise zipfile.BadZipFile("its parts are longer than the file")
-
-
-def _take_apart(model: Any, *, context: bool) -> tuple[bytes, list[FittedContext]]:
-    """Pickle a model without the contexts of its reasoners, and return these beside it."""
-    contexts: list[FittedContext] = []
-
-    class Pickler(pickle.Pickler):
-        def persistent_id(self, part: Any) -> int | None:
-            if not context and (
-                isinstance(part, InContextEncoder) or (isinstance(part, FittedContext) and part.keeps_rows)
-            ):
-                raise SavedModelError(
-                    f"context=False cannot be: {part} needs the labelled rows themselves to answer; pass context=True, "
-                    "or take a checkpoint of the decoder family and protocol='stream'"
-                )
-            if not isinstance(part, FittedContext):
-                return None
-            if not any(part is other for other in contexts):
-                contexts.append(part)
-            return next(number for number, other in enumerate(contexts) if part is other)
-
-    content = io.BytesIO()
+    content = Path(path).read_bytes()
     try:
-        Pickler(content, protocol=5).dump(model)
-    except (pickle.PicklingError, AttributeError, TypeError) as error:
+        model = _read(content, trusted)
+        _finish(model, trusted, device)
+    except SavedModelError as error:
+        raise SavedModelError(f"{path} cannot be loaded: {error}") from error.__cause__
+    except Exception as error:  # what a damaged file raises is up to the classes that it names
         raise SavedModelError(
-            f"a part of the model cannot be pickled ({error}); use functions and classes that a module defines"
+            f"{path} is no file that sktart.save wrote and that this version can read, or it is damaged "
+            f"({type(error).__name__}: {error}); save it again"
         ) from error
-    return content.getvalue(), contexts
-
-
-def _put_together(parts: dict[str, bytes], trusted: Collection[str], device: str | None) -> Any:
-    contexts: dict[int, FittedContext] = {}
-
-    def context(number: int) -> FittedContext:
-        if number not in contexts:
-            state = json.loads(parts[f"{number}.json"])
-            state |= {
-                "contexts": parts[f"{number}.contexts.safetensors"],
-                "weights": parts.get(f"{number}.weights.safetensors"),
-                "log_prior_shift": np.array(state["log_prior_shift"]),
-                "device": device or state["device"],
-            }
-            contexts[number] = object.__new__(FittedContext)
-            contexts[number].__setstate__(state)
-        return contexts[number]
-
-    model = TrustedUnpickler(io.BytesIO(parts[ESTIMATOR]), context, trusted).load()
-    refuse_remote_code(model, trusted)
     return model
+
+
+def _with_public_names(content: bytes) -> bytes:
+    """Rewrite what skops wrote, so that no private module is named, and our format is."""
+
+    def rename(node: dict[str, Any]) -> dict[str, Any]:
+        if str(node.get("__module__")).startswith("sktart."):
+            node["__module__"] = "sktart" if node["__class__"] in sktart.__all__ else __name__
+        return node
+
+    public = io.BytesIO()
+    with ZipFile(io.BytesIO(content)) as source, ZipFile(public, "w") as target:
+        for name in source.namelist():
+            part = source.read(name)
+            if name == "schema.json":
+                schema = json.loads(part, object_hook=rename)
+                part = json.dumps(
+                    schema | {"sktart": {"format": FORMAT, "version": sktart.__version__}}
+                ).encode()
+            target.writestr(name, part)
+    return public.getvalue()
+
+
+def _read(content: bytes, trusted: Collection[str]) -> Any:
+    import skops.io
+
+    with ZipFile(io.BytesIO(content)) as archive:
+        stamp = json.loads(archive.read("schema.json"))["sktart"]
+    if stamp["format"] != FORMAT:
+        raise SavedModelError(
+            f"it was saved by sktart {stamp['version']} in format {stamp['format']}; sktart {sktart.__version__} reads "
+            f"format {FORMAT}: load it with sktart {stamp['version']}, or fit again"
+        )
+    untrusted = skops.io.get_untrusted_types(data=content)
+    known = tuple(f"{name}." for name in (*_TRUSTED, *trusted))
+    unknown = [name for name in untrusted if not f"{name}.".startswith(known)]
+    if unknown:
+        raise SavedModelError(
+            f"the saved model needs {', '.join(unknown)}, not known to be harmless; if you trust who made the file, "
+            f"pass trusted={unknown!r}, or the name of a package for all that is in it"
+        )
+    return skops.io.loads(content, trusted=untrusted)
+
+
+def _finish(model: Any, trusted: Collection[str], device: str | None) -> None:
+    """Refuse an encoder that would run code when it is used, and move the reasoners."""
+    from sktart.contexts._fitted import FittedContext
+    from sktart.encoders._locate import HubModel
+    from sktart.encoders._names import SHORT_NAMES
+
+    packages = {None, *(known.package for known in SHORT_NAMES.values())}
+    for part in _parts_of(model):
+        runs_code = getattr(part, REMOTE_CODE, False) or (
+            isinstance(part, HubModel) and part.package not in packages
+        )
+        if runs_code and REMOTE_CODE not in trusted:
+            raise SavedModelError(
+                f"the saved model has a {type(part).__name__} that runs code which is not in the file; if you trust "
+                f"who made it, pass trusted=[{REMOTE_CODE!r}]"
+            )
+        if isinstance(part, FittedContext) and device is not None:
+            part.device = device
+
+
+def _parts_of(model: Any) -> Iterator[Any]:
+    """Return a model and all that it is made of, each once."""
+    seen: set[int] = set()
+    parts = [model]
+    while parts:
+        part = parts.pop()
+        if id(part) in seen or isinstance(part, str | bytes | type):
+            continue
+        seen.add(id(part))
+        yield part
+        if isinstance(part, np.ndarray):
+            parts += part.ravel().tolist() if part.dtype.hasobject else []
+        elif isinstance(part, dict):
+            parts += part.values()
+        elif isinstance(part, list | tuple | set | frozenset):
+            parts += part
+        parts += getattr(part, "__dict__", {}).values()

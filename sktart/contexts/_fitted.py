@@ -83,9 +83,15 @@ class FittedContext:
             If this comes from a pickle, and the checkpoint is missing here or has other weights.
         """
         net = self._net
-        return (self._wake() if net is None else net).log_proba(rows)
+        return (self._restore_net() if net is None else net).log_proba(rows)
 
-    def pack_weights(self) -> bytes:
+    def carrying(self, weights: bool) -> FittedContext:
+        """Return a copy as it comes out of a pickle, that carries the weights of the network, or none."""
+        copy = object.__new__(FittedContext)
+        copy.__setstate__(self.__getstate__() | {"weights": self._pack_weights() if weights else None})
+        return copy
+
+    def _pack_weights(self) -> bytes:
         """Return the weights of the network as the content of a safetensors file."""
         import safetensors.torch
 
@@ -111,7 +117,7 @@ class FittedContext:
     def __getstate__(self) -> dict[str, Any]:
         from sktart.contexts._packing import pack
 
-        # In this order, as another thread may be at `_wake`.
+        # In this order, as another thread may be at `_restore_net`.
         contexts = self.contexts
         if contexts is None:
             assert self._net is not None
@@ -131,7 +137,7 @@ class FittedContext:
             )
         self.__dict__.update(state, identity=CheckpointIdentity(**state["identity"]), _net=None)
 
-    def _wake(self) -> ContextNet:
+    def _restore_net(self) -> ContextNet:
         """Find the network, and put the contexts of a pickle before it."""
         from sktart.contexts._packing import unpack
 
