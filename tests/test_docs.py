@@ -36,6 +36,16 @@ def test_links_lead_somewhere(page):
         assert not anchor or anchor in anchors(target), (target, anchor)
 
 
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_scripts_that_are_named_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for script in re.findall(r"\bbenchmarks/[\w/]+\.py", text):
+        assert (ROOT / script).exists(), script
+    for module in re.findall(r"-m (benchmarks[.\w]*\w)", text):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+
+
 @pytest.mark.parametrize("page", ["docs/map.md", "CONTRIBUTING.md"])
 def test_files_that_are_named_exist(page):
     for line in (ROOT / page).read_text(encoding="utf-8").splitlines():
