@@ -1,4 +1,4 @@
-"""What README and docs say holds: snippets run, links lead somewhere."""
+"""What README and docs say holds: snippets run, links lead somewhere, files that are named exist."""
 
 import re
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").rglob("*.md"))]
+PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").rglob("*.md")})
 
 
 def snippets(page):
@@ -22,16 +22,43 @@ def test_snippets_of_a_page_run_in_order_and_print_what_they_say(page, tmp_path,
     assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\)  # (.*)", code)
 
 
-@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_links_to_files_lead_somewhere(page):
-    targets = re.findall(r"\]\((?!https?://|#)([^)#]+)", page.read_text(encoding="utf-8"))
-    assert [target for target in targets if not (page.parent / target).exists()] == []
+def anchors(page):
+    headings = re.findall(r"^#+ (.*)", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-@pytest.mark.parametrize("page", [p for p in PAGES if p.name == "map.md"], ids=lambda page: page.name)
-def test_map_names_files_that_exist(page):
-    names = re.findall(
-        r"`((?:sktart|zoo|tests|benchmarks|examples)/[\w./-]+)`", page.read_text(encoding="utf-8")
-    )
-    assert names
-    assert [name for name in names if not (ROOT / name).exists()] == []
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_links_lead_somewhere(page):
+    links = re.findall(r"\]\((?!https?://)([^)#]*)#?([^)]*)\)", page.read_text(encoding="utf-8"))
+    for file, anchor in links:
+        target = page.parent / file if file else page
+        assert target.exists(), target
+        assert not anchor or anchor in anchors(target), (target, anchor)
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_scripts_that_are_named_exist(page):
+    text = page.read_text(encoding="utf-8")
+    for script in re.findall(r"\bbenchmarks/[\w/]+\.py", text):
+        assert (ROOT / script).exists(), script
+    for module in re.findall(r"-m (benchmarks[.\w]*\w)", text):
+        path = ROOT / module.replace(".", "/")
+        assert path.with_suffix(".py").exists() or (path / "__main__.py").exists(), module
+
+
+@pytest.mark.parametrize("page", ["docs/map.md", "CONTRIBUTING.md"])
+def test_files_that_are_named_exist(page):
+    for line in (ROOT / page).read_text(encoding="utf-8").splitlines():
+        folder = ROOT  # a bare name is a file beside the one before it on the line
+        for name in re.findall(r"`([\w.-]+/[\w./-]*|\w+\.py)`", line):
+            path = ROOT / name if "/" in name else folder / name
+            assert path.exists(), path
+            folder = path if path.is_dir() else path.parent
+
+
+def test_every_note_is_in_the_index_by_its_finding():
+    index = (ROOT / "docs/notes/README.md").read_text(encoding="utf-8")
+    # Results of the present default have an index of their own: docs/results.md.
+    for page in set((ROOT / "docs/notes").glob("[!R]*.md")) - set((ROOT / "docs/notes").glob("results-*.md")):
+        finding = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
+        assert f"| {finding} | [{page.stem}]({page.name}) |" in index

@@ -141,7 +141,7 @@ def pretrain(
         return True
     out.mkdir(parents=True, exist_ok=True)
     stream = TaskStream(recipe)
-    # Groups of a step in parallel, one torch thread each, beat two threads in each operation (docs/lab_notes.md).
+    # Groups in parallel, one torch thread each, beat two threads in each operation (docs/notes/training-speed.md).
     workers = min(recipe.groups, cpu_count())
     with torch_threads(1), one_thread_each(workers) as pool:
         net = PretrainNet(recipe, pool, device=resolve_device(device)).initialize()

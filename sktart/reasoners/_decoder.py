@@ -58,7 +58,7 @@ class DecoderBlock(nn.Module):
         """Update a whole sequence (B, S, W) causally, and return its keys and values too."""
         queries, keys, values = self._split(h)
         if torch.is_grad_enabled():
-            # On a CPU in bfloat16, the fused kernel's backward pass takes half of a step (docs/lab_notes.md).
+            # In bfloat16 on a CPU the fused kernel's backward pass is half of a step (docs/notes/attention-kernels.md).
             length = h.shape[1]
             future = torch.ones(length, length, dtype=torch.bool, device=h.device).triu(1)
             logits = (queries @ keys.mT * keys.shape[-1] ** -0.5).masked_fill(future, -torch.inf)

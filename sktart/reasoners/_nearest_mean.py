@@ -1,7 +1,7 @@
 """A start for the training of decoders: random weights that already answer by the nearest class mean.
 
 From GPT-2's random weights, training spends its first thousands of steps on finding that a label belongs to the row
-before it and that rows are to be compared (docs/lab_notes.md). Two layers can do that by construction:
+before it and that rows are to be compared (docs/notes/decoder-start.md). Two layers can do that by construction:
 
 1. a label attends to the row with the same position code, and keeps a copy of it beside itself;
 2. a row attends to the labels, by the likeness of their copies to itself in one head and by its negative in another;

@@ -128,7 +128,7 @@ def test_large_tasks_are_drawn_at_least_two_at_once():
 
 
 def test_wide_components_of_the_shipped_recipe_are_as_broad_as_embeddings():
-    """Texts by MiniLM have effective dimensions of 79 to 138 (docs/lab_notes.md): the prior must go beyond."""
+    """The prior must go beyond the 79 to 138 dimensions of texts by MiniLM (docs/notes/real-feature-spectra.md)."""
     recipe = read_recipe(PACKAGE / "default" / "recipe.json")
     wide = [
         {key: value for key, value in component.items() if key not in ("context_rows", "projected")}
