@@ -1,9 +1,10 @@
 """The comparison of two checkpoints on the same draws."""
 
-import checkpoints
 import numpy as np
 import pandas as pd
 import pytest
+
+from benchmarks.studies import checkpoints
 
 
 def rows(log_losses, method="sktart", labels=8):

@@ -2,14 +2,13 @@
 
 from dataclasses import replace
 
-import contexts
-import log_mel
 import numpy as np
 import pandas as pd
 import pytest
-import readers
 from joblib import Memory
 from made_data import make_data
+
+from benchmarks.fewshot import contexts, log_mel, readers
 
 # contexts
 

@@ -5,8 +5,8 @@ import tarfile
 
 import numpy as np
 import pytest
-import readers
-import tables
+
+from benchmarks.fewshot import readers, tables
 
 CSV = """"","age","kind","place","id","answer"
 "1",30,"None","a",1,"no"

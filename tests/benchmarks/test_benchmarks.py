@@ -2,18 +2,14 @@
 
 from dataclasses import replace
 
-import cells
-import contexts
-import fewshot
-import kept
-import methods
 import numpy as np
 import pandas as pd
-import prototypes
 import pytest
-import scores
 from made_data import make_data
 from sklearn.metrics import roc_auc_score
+
+from benchmarks.fewshot import cells, contexts, kept, methods, prototypes, scores
+from benchmarks.fewshot import run as fewshot
 
 BASELINES = [
     name for name, method in methods.METHODS.items() if method.reads == "features" and name != methods.OURS

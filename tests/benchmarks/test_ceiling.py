@@ -1,8 +1,9 @@
-import ceiling
 import numpy as np
 import pytest
 from made_data import make_data
 from scipy.special import log_softmax
+
+from benchmarks.studies import ceiling
 
 
 def test_best_temperature_undoes_a_wrong_one():

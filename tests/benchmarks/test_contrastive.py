@@ -6,18 +6,15 @@ import random
 import sys
 import tempfile
 
-import contexts
-import contrastive
-import fewshot
-import methods
 import numpy as np
 import pandas as pd
 import pytest
-import readers
 import torch
-from contrastive import ContrastiveFineTuning, draw_pairs
 from sklearn.dummy import DummyClassifier
 
+from benchmarks.fewshot import contexts, contrastive, fine_tuning, methods, readers
+from benchmarks.fewshot import run as fewshot
+from benchmarks.fewshot.contrastive import ContrastiveFineTuning, draw_pairs
 from sktart.exceptions import MissingExtraError
 
 missing = [name for name in ("accelerate", "datasets") if importlib.util.find_spec(name) is None]
@@ -129,7 +126,7 @@ def test_main_writes_rows_of_the_same_draws(tmp_path, monkeypatch, capsys):
     made.assign(label=np.arange(80) % 2).to_csv(tmp_path / "sst2.csv.gz", index=False)
 
     where = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
-    contrastive.main([*where, "--datasets", "sst2", "--labels", "8", "16", "--seeds", "2"])
+    fine_tuning.main([*where, "--datasets", "sst2", "--labels", "8", "16", "--seeds", "2"])
     rows = pd.read_csv(tmp_path / "out" / "contrastive.csv")
     assert list(rows) == fewshot.COLUMNS
     assert rows[["labels", "seed"]].to_numpy().tolist() == [[8, 0], [8, 1], [16, 0], [16, 1]]

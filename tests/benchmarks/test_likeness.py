@@ -2,12 +2,13 @@
 
 import json
 
-import likeness
 import numpy as np
 import pandas as pd
 import pytest
 from made_data import make_data
 from tiny_recipe import VALUES
+
+from benchmarks.studies import likeness
 
 LINEAR = {"family": "linear", "weight": 1.0, "n_classes": [2, 4], "options": {"n_features": [6, 6]}}
 

@@ -1,9 +1,10 @@
 from argparse import Namespace
 
-import options
 import pandas as pd
 import pytest
 from made_data import make_data
+
+from benchmarks.studies import options
 
 
 def test_options_are_paired_with_the_default_by_hand():

@@ -1,9 +1,9 @@
 from dataclasses import replace
 
-import origin
 import pytest
 import torch
 
+from benchmarks.studies import origin
 from sktart.pretrain._evaluate import logistic_tasks
 
 

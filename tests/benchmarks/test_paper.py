@@ -6,16 +6,16 @@ from argparse import Namespace
 
 import numpy as np
 import pandas as pd
-import paper
-import paper_hub
-import paper_methods
-import paper_report
-import paper_tasks
 import pytest
 import torch
-from paper_results import Results
 from tiny_models import build_causal_lm
 
+from benchmarks.paper import hub as paper_hub
+from benchmarks.paper import methods as paper_methods
+from benchmarks.paper import report as paper_report
+from benchmarks.paper import run as paper
+from benchmarks.paper import tasks as paper_tasks
+from benchmarks.paper.results import Results
 from sktart.reasoners._config import DecoderConfig
 from sktart.reasoners._decoder import DecoderReasoner
 from sktart.zoo._checkpoint import save_checkpoint

@@ -1,12 +1,11 @@
 """The plots of the few-shot benchmark, and what reliability diagrams are drawn from."""
 
-import calibration
 import numpy as np
-import plots
-import scores
 from made_rows import random_table, row, table
-from methods import OURS, REFERENCE
-from pairing import CELL
+
+from benchmarks.fewshot import calibration, plots, scores
+from benchmarks.fewshot.methods import OURS, REFERENCE
+from benchmarks.fewshot.pairing import CELL
 
 # reliability
 

@@ -3,9 +3,10 @@
 import json
 
 import numpy as np
-import prior_pictures
 import torch
 from tiny_recipe import VALUES
+
+from benchmarks.studies import prior_pictures
 
 LINEAR = {"family": "linear", "weight": 1.0, "n_classes": [2, 2], "options": {"n_features": [6, 6]}}
 PRIOR = [

@@ -1,15 +1,14 @@
 """The statistics of the few-shot benchmark, over seeds and over tasks, against hand computations."""
 
 import numpy as np
-import pairing
 import pandas as pd
 import pytest
-import ranks
-import sections
-from acceptance import PLAIN
 from made_rows import random_table, row, table
-from methods import OURS, REFERENCE
 from scipy.stats import ttest_rel
+
+from benchmarks.fewshot import pairing, ranks, sections
+from benchmarks.fewshot.acceptance import PLAIN
+from benchmarks.fewshot.methods import OURS, REFERENCE
 
 # pairing
 

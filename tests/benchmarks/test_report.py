@@ -2,14 +2,13 @@
 
 from pathlib import Path
 
-import acceptance
 import numpy as np
 import pytest
-import report
-import sections
-from acceptance import PLAIN
 from made_rows import random_table, row, table
-from methods import OURS, REFERENCE
+
+from benchmarks.fewshot import acceptance, report, sections
+from benchmarks.fewshot.acceptance import PLAIN
+from benchmarks.fewshot.methods import OURS, REFERENCE
 
 # the targets
 

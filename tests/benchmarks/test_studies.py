@@ -3,8 +3,8 @@ import json
 from pathlib import Path
 
 import pytest
-import studies
 
+from benchmarks.studies import variants as studies
 from sktart.pretrain._recipe import recipe_from_dict
 
 RECIPE = json.loads(

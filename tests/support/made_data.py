@@ -1,7 +1,8 @@
 """A data set for the scripts of benchmarks/, which conftest.py has made importable."""
 
 import numpy as np
-import readers
+
+from benchmarks.fewshot import readers
 
 
 def make_data(counts=(300, 200, 100), test=(60, 50, 40), name="wine"):

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pandas as pd
-from acceptance import PLAIN
-from methods import OURS, REFERENCE
+
+from benchmarks.fewshot.acceptance import PLAIN
+from benchmarks.fewshot.methods import OURS, REFERENCE
 
 
 def row(method, log_loss, accuracy=0.5, ece=0.1, seed=0, dataset="one", labels=8, **other):

@@ -1,8 +1,9 @@
 import pytest
-from acceptance import PLAIN
-from card import few_shot
 from made_rows import row, table
-from methods import OURS, REFERENCE
+
+from benchmarks.fewshot.acceptance import PLAIN
+from benchmarks.fewshot.card import few_shot
+from benchmarks.fewshot.methods import OURS, REFERENCE
 
 
 def three(ours, theirs, **about):

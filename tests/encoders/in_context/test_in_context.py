@@ -568,7 +568,7 @@ def test_progress(wide, capfd, progress, shown):
 
 def test_the_benchmark_compares_equals(monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[3] / "benchmarks")
-    import protocols_speed
+    from benchmarks.timings import protocols as protocols_speed
 
     rows = [row for protocol in PROTOCOLS for row in protocols_speed.measure(protocol, 3, 4, 1, 64, 0)]
     assert [row[:3] for row in rows] == [

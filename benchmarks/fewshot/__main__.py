@@ -1,0 +1,5 @@
+"""``python -m benchmarks.fewshot``."""
+
+from benchmarks.fewshot.run import main
+
+main()

@@ -1,0 +1,5 @@
+"""``python -m benchmarks.paper``."""
+
+from benchmarks.paper.run import main
+
+main()

@@ -1,0 +1,1 @@
+"""Single questions: about the prior, the training, the options, the ceiling."""

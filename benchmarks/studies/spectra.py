@@ -1,0 +1,69 @@
+"""Describe real features in the terms of the prior: spectrum, effective dimension, class separation, unevenness."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from joblib import Memory
+
+from benchmarks.fewshot.methods import preparation
+from benchmarks.fewshot.readers import SOURCES, load, of_split
+from benchmarks.fewshot.report import machine, markdown
+
+HEADER = ("data set", "classes", "D", "d_eff", "a", "p", "Mahalanobis 10/50/90 %", "Euclid/spread", "uneven")
+
+
+def slope(values: np.ndarray) -> float:
+    """Return the exponent e of values falling like j ** -e, fitted to the leading half."""
+    half = values[: max(2, len(values) // 2)]
+    return -np.polyfit(np.log(np.arange(1, len(half) + 1)), np.log(half), 1)[0]
+
+
+def describe(X: np.ndarray, y: np.ndarray) -> list[str]:
+    """Measure one data set; a and p are exponents of the noise and of the class means along its axes."""
+    X = X - X.mean(axis=0)
+    means = np.stack([X[y == label].mean(axis=0) for label in np.unique(y)])
+    residual = X - means[y]
+    variances, axes = np.linalg.eigh(residual.T @ residual / len(X))
+    kept = variances > variances.max() * 1e-6
+    variances, axes = variances[kept][::-1], axes[:, kept][:, ::-1]
+    deviations, along = np.sqrt(variances), means @ axes
+    pairs = np.triu_indices(len(means), 1)
+    mahalanobis = np.linalg.norm((along[:, None] - along) / deviations, axis=-1)[pairs]
+    euclid = np.linalg.norm(along[:, None] - along, axis=-1)[pairs] / np.linalg.norm(deviations)
+    leading = axes[:, :20]
+    within = np.stack([(residual[y == label] @ leading).std(axis=0) for label in np.unique(y)])
+    # Estimated from n rows, the logarithm of a deviation has a standard error of 1 / sqrt(2 n): take that out.
+    noise = np.mean(1 / (2 * np.bincount(y)))
+    uneven = np.sqrt(max(0.0, np.log(within / deviations[:20]).var() - noise))
+    return [
+        f"{variances.sum() ** 2 / (variances**2).sum():.0f}",
+        f"{slope(deviations):.2f}",
+        f"{slope(np.sqrt((along**2).mean(axis=0))):.2f}",
+        " / ".join(f"{value:.1f}" for value in np.quantile(mahalanobis, [0.1, 0.5, 0.9])),
+        f"{np.median(euclid):.2f}",
+        f"{uneven:.2f}",
+    ]
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print one row for each data set."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path(".cache"))
+    parser.add_argument("--datasets", nargs="+", choices=SOURCES, default=of_split("development"))
+    args = parser.parse_args(argv)
+    memory = Memory(args.cache, verbose=0)
+    rows = []
+    for name in args.datasets:
+        data = load(name, args.data, memory)
+        steps = preparation(data.modality, len(data.X))
+        X = np.asarray(data.X if steps is None else steps.fit_transform(data.X), dtype=float)
+        rows.append([name, len(np.unique(data.y)), X.shape[1], *describe(X, data.y)])
+    print(f"{machine()}; all rows of each set\n\n{markdown(HEADER, rows)}")
+
+
+if __name__ == "__main__":
+    main()
