@@ -9,7 +9,6 @@ import typer
 
 from sktart import __version__
 from sktart.cli import _zoo
-from sktart.cli._output import one_line
 from sktart.cli._pretrain import evaluate, import_tart, pretrain
 from sktart.exceptions import SktartError
 
@@ -68,6 +67,6 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as done:
         code = done.code
     except (SktartError, ValueError, OSError) as error:
-        print(f"sktart {argv[0]}: {one_line(error)}", file=sys.stderr)
+        print(f"sktart {argv[0]}: {' '.join(str(error).split())}", file=sys.stderr)
         code = 1
     return code

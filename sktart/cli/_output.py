@@ -1,4 +1,4 @@
-"""What commands print: JSON for programs, tables for people, one line for an error."""
+"""What commands print: JSON for programs, tables for people."""
 
 from __future__ import annotations
 
@@ -33,14 +33,3 @@ def print_result(
     for line in lines:
         table.add_row(*map(escape, line))
     Console().print(table)
-
-
-def one_line(error: Exception) -> str:
-    r"""Return the message of an error on one line.
-
-    Examples
-    --------
-    >>> one_line(ValueError("first\n  second"))
-    'first second'
-    """
-    return " ".join(str(error).split())

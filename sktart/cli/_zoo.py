@@ -12,7 +12,7 @@ import typer
 
 from sktart._files import is_folder
 from sktart._runtime import resolve_device
-from sktart.cli._output import Json, one_line, print_json, print_result
+from sktart.cli._output import Json, print_json, print_result
 from sktart.hub._client import import_client
 from sktart.hub._folder import HubFolder
 from sktart.zoo._info import PARTS, CheckpointInfo
@@ -102,20 +102,10 @@ def pull(
 
     Example: sktart zoo pull --all --modality text
     """
-    if not names and not everything:
-        raise typer.BadParameter("pull needs names, or --all")
-    if names and (everything or (dim, modality, family) != (None, None, None)):
-        raise typer.BadParameter(
-            "--all, --dim, --modality and --family choose from the registry, so they go without names; got "
-            f"{', '.join(names)}"
-        )
+    if bool(names) == everything or (names and (dim, modality, family) != (None, None, None)):
+        raise typer.BadParameter("pull takes names, or --all, which --dim, --modality and --family narrow")
     chosen = names or _published(list_checkpoints(dim, modality, family))
-    pulled = []
-    for name in chosen:
-        found = _pull(name)
-        found.check()
-        pulled.append(found)
-    _print_places(pulled, as_json)
+    _print_places([_pull(name) for name in chosen], as_json)
 
 
 @app.command()
@@ -143,7 +133,7 @@ def verify(
             reasoner = reasoner.double() if target.type == "cpu" else reasoner.to(target)
             results.append({"name": found.name, "ok": True, "difference": check_golden(found, reasoner)})
         except (ValueError, OSError) as error:
-            results.append({"name": name, "ok": False, "error": one_line(error)})
+            results.append({"name": name, "ok": False, "error": " ".join(str(error).split())})
     lines = [
         (result["name"], "ok" if result["ok"] else "BAD", str(result.get("error", result.get("difference"))))
         for result in results
@@ -231,7 +221,9 @@ def _pull(name: str) -> FoundCheckpoint:
     if reference is not None and not reference.is_pinned and not is_folder(Path(name)):
         # What a branch stands for may have changed since it came into the cache.
         reference.fetch(PARTS)
-    return find_checkpoint(name)
+    found = find_checkpoint(name)
+    found.check()
+    return found
 
 
 def _print_places(found: list[FoundCheckpoint], as_json: bool) -> None:

@@ -1,22 +1,18 @@
 """``sktart pretrain``, ``evaluate`` and ``import-tart``: what they print, write and leave behind."""
 
 import json
+import shutil
 from functools import partial
 
 import pytest
-import torch
 from command_line import assert_fails, run, run_json
-from tiny_gram import TINY_GRAM
 from tiny_recipe import VALUES
 
 from sktart.cli import main
 from sktart.pretrain import _evaluate as evaluation
 from sktart.pretrain import _loop as loop
-from sktart.reasoners._gram import GramReasoner
 from sktart.zoo import _import_tart
-from sktart.zoo._checkpoint import load_folder, save_checkpoint
-
-TRAINING = {"steps": 4, "seconds": 1, "cores": 1, "device": "cpu"}
+from sktart.zoo._registry import PACKAGE, load_checkpoint
 
 
 @pytest.fixture
@@ -28,11 +24,7 @@ def recipe(tmp_path):
 
 @pytest.fixture
 def folder(tmp_path):
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        reasoner = GramReasoner(TINY_GRAM)
-    save_checkpoint(tmp_path / "tiny", reasoner, recipe=VALUES, metrics={"training": TRAINING})
-    return tmp_path / "tiny"
+    return shutil.copytree(PACKAGE / "default", tmp_path / "mine")
 
 
 @pytest.fixture
@@ -91,19 +83,17 @@ def test_evaluate_prints_the_numbers_and_saves_them_if_asked(folder, capsys):
             *(str(row["rows"]), f"{row['kl']:.4f}±{row['kl_error']:.4f}", f"{row['log_loss']:.4f}")
         ]
     after = contents(folder)
-    assert json.loads(after["metrics.json"]) == {
-        "training": TRAINING,
-        "bayes": rows,
-        "bayes_prior": {"n_features": [1, 16], "scale": [0.5, 10.0]},
-    }
-    assert b"KL(Bayes, reasoner)" in after["README.md"]
+    prior = {"n_features": [1, 16], "scale": [0.5, 10.0]}
+    saved = json.loads(before["metrics.json"]) | {"bayes": rows, "bayes_prior": prior}
+    assert json.loads(after["metrics.json"]) == saved
     assert {name for name in after if after[name] != before[name]} == {"metrics.json", "README.md"}
 
 
-def test_import_tart_as_json(folder, monkeypatch, capsys):
-    monkeypatch.setattr(_import_tart, "import_tart", lambda weights, out, n_heads: load_folder(folder))
+def test_import_tart_as_json(monkeypatch, capsys):
+    checkpoint = load_checkpoint()
+    monkeypatch.setattr(_import_tart, "import_tart", lambda weights, out, n_heads: checkpoint)
     printed = run_json(capsys, "import-tart head.pt --out head")
-    assert printed == {"folder": "head", "config": TINY_GRAM.to_dict()}
+    assert printed == {"folder": "head", "config": checkpoint.reasoner.config.to_dict()}
 
 
 @pytest.mark.parametrize(

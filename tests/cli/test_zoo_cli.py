@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import re
 import shutil
 import subprocess
@@ -133,9 +132,10 @@ def test_bad_zoo_is_no_matter_of_what_is_embedded(monkeypatch, capsys):
 def test_pull_of_what_is_embedded_needs_no_network_and_leaves_out_what_is_not_published(package, capsys):
     place = {"name": "gram-base", "place": "embedded", "folder": str(package / "default")}
     assert run_json(capsys, "zoo pull auto") == [place]
-    secret = GRAM | {"name": "secret", "embedded": None, "commit": None}
+    secret = GRAM | {"name": "secret", "modality": "image", "embedded": None, "commit": None}
     (package / "registry.json").write_text(json.dumps([secret, GRAM]), encoding="utf-8")
-    assert main(["zoo", "pull", "--all", "--modality", "text", "--json"]) == 0
+    assert run_json(capsys, "zoo pull --all --modality text") == [place]
+    assert main(["zoo", "pull", "--all", "--json"]) == 0
     printed = capsys.readouterr()
     assert json.loads(printed.out) == [place]
     assert printed.err == "not published yet, left out: secret\n"
@@ -185,17 +185,9 @@ def test_row(package, capsys):
     assert json.loads(file.read_text(encoding="utf-8")) == [row]
 
 
-@pytest.mark.parametrize(
-    "part, content, message",
-    [
-        ("recipe.json", "{}", "recipe.json must hold a name; it holds nothing"),
-        ("recipe.json", "[]", "recipe.json must hold a JSON object; it holds a list"),
-        ("metrics.json", "{", "metrics.json is damaged"),
-    ],
-)
-def test_row_of_a_damaged_folder(mine, capsys, part, content, message):
-    (mine / part).write_text(content, encoding="utf-8")
-    assert_fails(capsys, message, "zoo row", mine)
+def test_row_needs_a_recipe_with_a_name(mine, capsys):
+    (mine / "recipe.json").write_text("{}", encoding="utf-8")
+    assert_fails(capsys, "recipe.json must hold a name; it holds nothing", "zoo row", mine)
 
 
 @sends_large_files
@@ -280,28 +272,19 @@ def test_pull_as_a_program_follows_a_branch(hub, tmp_path):
 
 @pytest.mark.usefixtures("no_work")
 @pytest.mark.parametrize(
-    "content, locked, message",
+    "content, message",
     [
-        (None, None, "cannot be read (No such file or directory); a new one holds []"),
-        ("", None, "is damaged (Expecting value"),
-        ("{}", None, "must hold a list of rows with names"),
-        ('[{"name": 3}]', None, "must hold a list of rows with names"),
-        ("[3]", None, "must hold a list of rows with names"),
-        ("[]", "registry.json", "cannot be written, as {}/registry.json is read-only for you"),
-        ("[]", "", "cannot be written, as {} is read-only for you"),
+        (None, "cannot be read (No such file or directory); a new one holds []"),
+        ("", "is damaged (Expecting value"),
+        *((content, "must hold a list of rows with names") for content in ("{}", '[{"name": 3}]', "[3]")),
     ],
 )
 @pytest.mark.parametrize("command", ["zoo row", PUSH])
-def test_a_registry_that_cannot_be_written_is_found_before_the_work(
-    tmp_path, monkeypatch, capsys, command, content, locked, message
-):
+def test_a_registry_file_at_fault_is_found_before_the_work(tmp_path, capsys, command, content, message):
     file = tmp_path / "registry.json"
     if content is not None:
         file.write_text(content, encoding="utf-8")
-    if locked is not None:
-        monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK or path != tmp_path / locked)
-    message = f"the registry file {file} {message.format(tmp_path)}"
-    assert_fails(capsys, message, command, FOLDER, "--into", file)
+    assert_fails(capsys, f"the registry file {file} {message}", command, FOLDER, "--into", file)
     assert not file.exists() or file.read_text(encoding="utf-8") == content
 
 
