@@ -1,5 +1,5 @@
 """The command line."""
 
-from sktart.cli._main import main
+from sktart.cli._app import main
 
 __all__ = ["main"]

@@ -72,9 +72,9 @@ def test_command_line(state, tmp_path, capsys):
     assert "imported by `sktart import-tart head.pt`" in card
     folder, options = str(tmp_path / "head"), ["--features", "1", "4", "--tasks", "4"]
     assert main(["evaluate", folder, "--rows", "8", *options, "--save"]) == 0
-    assert "left out" not in capsys.readouterr().out
-    assert main(["evaluate", folder, "--rows", "9", "10", *options]) == 0
-    assert "left out: 10 rows, as it reads at most 9" in capsys.readouterr().out
+    assert capsys.readouterr().err == ""
+    assert main(["evaluate", folder, "--rows", "9", "--rows", "10", *options]) == 0
+    assert "left out: 10 rows, as it reads at most 9" in capsys.readouterr().err
     assert "with 1 to 4 features" in (tmp_path / "head" / "README.md").read_text(encoding="utf-8")
 
 
