@@ -38,11 +38,6 @@ def import_optional(module: str, extra: str) -> ModuleType:
 def resolve_device(device: str) -> torch.device:
     """Turn ``"auto"`` into the best device that is present, and check any other name.
 
-    Raises
-    ------
-    ValueError
-        If the name is no device of torch, or the device is not present.
-
     Examples
     --------
     >>> resolve_device("cpu")
@@ -64,11 +59,6 @@ def resolve_device(device: str) -> torch.device:
 
 def resolve_dtype(dtype: str) -> torch.dtype:
     """Turn ``"float32"`` or ``"float64"`` into the dtype of torch.
-
-    Raises
-    ------
-    ValueError
-        If the name is another one.
 
     Examples
     --------

@@ -75,13 +75,7 @@ class FittedContext:
         self._net: ContextNet | None = self._make_net(checkpoint, contexts, resolve_device(device))
 
     def log_proba(self, rows: np.ndarray) -> np.ndarray:
-        """Return log-probabilities (M, C) for query rows (M, D).
-
-        Raises
-        ------
-        CheckpointError
-            If this comes from a pickle, and the checkpoint is missing here or has other weights.
-        """
+        """Return log-probabilities (M, C) for query rows (M, D)."""
         net = self._net
         return (self._restore_net() if net is None else net).log_proba(rows)
 

@@ -28,13 +28,7 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(content: bytes, kind: Any, device: torch.device | str = "cpu") -> Any:
-    """Rebuild a value of type `kind`, whose annotations tell what is nested in what.
-
-    Raises
-    ------
-    SavedModelError
-        If the content is damaged, or of another type.
-    """
+    """Rebuild a value of type `kind`, whose annotations tell what is nested in what."""
     try:
         tensors = safetensors.torch.load(content)
     except SafetensorError as error:

@@ -100,13 +100,7 @@ def count_rows(rows: Rows) -> int:
 
 
 def as_encodings(result: Any, n_rows: int, name: str) -> Encodings:
-    """Turn what an encoder returned into finite float32 of shape (n_rows, width).
-
-    Raises
-    ------
-    EncoderError
-        If it is something else.
-    """
+    """Turn what an encoder returned into finite float32 of shape (n_rows, width)."""
     if issparse(result):
         # Indexing and the finite check below need a format with rows and explicit values.
         matrix = csr_array(result)

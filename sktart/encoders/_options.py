@@ -40,11 +40,6 @@ def refuse_options(options: ModelOptions, names: tuple[str, ...], reason: str) -
     reason : str
         Why; for the message.
 
-    Raises
-    ------
-    ValueError
-        If one of them is not.
-
     Examples
     --------
     >>> refuse_options(ModelOptions(layer=3), MODEL_OPTIONS, "PCA is no pretrained model")

@@ -31,11 +31,6 @@ def read_rows(
         Of clips that do not say their own, in hertz.
     reset : bool
         Record the features of numbers, or else compare them with the recorded ones.
-
-    Raises
-    ------
-    ValueError
-        If `X` is something else.
     """
     if reads == "text":
         return as_texts(X, f"encoder {name}")

@@ -19,11 +19,6 @@ Rows = Any  # dense or CSR, of shape (n, D); scipy has no types
 def to_dense(rows: Rows) -> NDArray[Any]:
     """Make sparse rows dense, unless that takes more than a gibibyte.
 
-    Raises
-    ------
-    ValueError
-        If it does.
-
     Examples
     --------
     >>> from scipy.sparse import csr_array

@@ -109,8 +109,8 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Folder that caches encodings for all clones, processes and sessions that name it: the same encoder sees
         a row only once. Entries go by content, not by name: that of the row, and that of the encoder (weights,
         tokenizer, pooling, limits, precision; a function's code and what it refers to; a protocol's context).
-        Not noticed: an installed package that changes under the same version, and files that a function reads. An
-        encoder of your own may say itself what counts, by an attribute ``cache_key``. Entries are in
+        Not noticed: files and services that your own encoder reads, and what its modules import. There, give it
+        an attribute ``cache_key``, such as ``"v2"``: it counts instead. Entries are in
         ``joblib/sktart`` in the folder; delete that, or call ``joblib.Memory(folder).clear()``. None keeps
         nothing. Numbers that pass through are not kept. A scikit-learn transformer learns from the rows, so use
         ``Pipeline(memory=...)`` for it.

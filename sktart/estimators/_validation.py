@@ -141,13 +141,6 @@ def validate_labelled(
         Copies of the rows with a positive weight.
     classes : ndarray of shape (C,)
         Their labels, sorted.
-
-    Raises
-    ------
-    ValueError
-        If X is not finite numbers, y is not class labels, or the weights are negative or all 0.
-    TypeError
-        If X is sparse.
     """
     _refuse_all_but_dense_numbers(estimator, X)
     X, y = validate_data(estimator, X, y, copy=True, dtype=FLOATS)
@@ -179,15 +172,7 @@ def _checked_weight(sample_weight: Any, n_rows: int) -> Any:
 
 
 def validate_queries(estimator: BaseEstimator, X: Any) -> Any:
-    """Check rows that a fitted classifier shall answer, and return them as float64.
-
-    Raises
-    ------
-    ValueError
-        If X is not finite numbers with as many features as in ``fit``.
-    TypeError
-        If X is sparse.
-    """
+    """Check rows that a fitted classifier shall answer, and return them as float64."""
     _refuse_all_but_dense_numbers(estimator, X)
     return validate_numbers(estimator, X, reset=False, dtype=np.float64)
 

@@ -116,11 +116,6 @@ def posterior_predictive(
     generator : torch.Generator
         The only source of randomness; the work is done on its device, in float64.
 
-    Raises
-    ------
-    ValueError
-        If shapes do not fit, a number is not finite, a label is not 0 or 1, or an option is out of bounds.
-
     References
     ----------
     Murray, Adams and MacKay, "Elliptical slice sampling", AISTATS 2010.

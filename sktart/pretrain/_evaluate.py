@@ -73,11 +73,6 @@ def bayes_distance(
     Returns
     -------
     BayesDistance
-
-    Raises
-    ------
-    ValueError
-        If there are fewer tasks.
     """
     if n_tasks < FEWEST_TASKS:
         raise ValueError(

@@ -78,13 +78,7 @@ def save_state(path: Path, net: PretrainNet, progress: dict[str, Any]) -> None:
 
 
 def load_state(path: Path, net: PretrainNet) -> dict[str, Any] | None:
-    """Restore what `save_state` wrote, and return the progress; None where there is no file.
-
-    Raises
-    ------
-    RecipeError
-        If the state was made by another recipe, or the file is damaged.
-    """
+    """Restore what `save_state` wrote, and return the progress; None where there is no file."""
     if not path.exists():
         return None
     try:

@@ -46,13 +46,7 @@ class PretrainNet(NeuralNet):
         super().__init__(device=device, **kwargs)
 
     def initialize_module(self) -> PretrainNet:
-        """Build the network from the recipe's seed or start, and leave torch's global generator as it was.
-
-        Raises
-        ------
-        RecipeError
-            If the checkpoint to start from has another shape, see :func:`~sktart.pretrain._start.begin_with`.
-        """
+        """Build the network from the recipe's seed or start, and leave torch's global generator as it was."""
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.recipe.seed)
             super().initialize_module()

@@ -25,11 +25,6 @@ def begin_with(module: Reasoner, start: Reasoner, name: str) -> None:
     module, start : Reasoner
     name : str
         Of the checkpoint with `start`, for the error.
-
-    Raises
-    ------
-    RecipeError
-        If the networks differ in anything else.
     """
     if not _fits(module.config, start.config):
         raise RecipeError(

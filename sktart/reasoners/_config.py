@@ -106,11 +106,6 @@ CONFIGS: dict[str, type[ReasonerConfig]] = {config.family: config for config in 
 def config_from_dict(values: dict[str, Any]) -> ReasonerConfig:
     """Rebuild a config from the content of ``config.json``.
 
-    Raises
-    ------
-    CheckpointError
-        If the family is unknown, or a key is missing or unknown.
-
     Examples
     --------
     >>> config_from_dict(GramConfig(width=32).to_dict()) == GramConfig(width=32)

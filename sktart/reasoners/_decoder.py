@@ -163,11 +163,6 @@ class DecoderReasoner(Reasoner):
         n_classes : int
         weight : Tensor of shape (B, N), optional
             Must be 1 for each row.
-
-        Raises
-        ------
-        ValueError
-            If there are too many rows or features, or weights other than 1.
         """
         self._check(context_x, weight)
         if n_classes <= 2:

@@ -28,13 +28,7 @@ def build_reasoner(config: ReasonerConfig) -> Reasoner:
 
 
 def assemble_reasoner(config: ReasonerConfig, state: Mapping[str, torch.Tensor]) -> Reasoner:
-    """Make the network that a config describes around the tensors of `state`, ready to answer.
-
-    Raises
-    ------
-    RuntimeError
-        From torch, if names or shapes do not fit; it lists all of them.
-    """
+    """Make the network that a config describes around the tensors of `state`, ready to answer."""
     # On "meta" nothing is drawn, so that loading leaves torch's global generator alone.
     with torch.device("meta"):
         reasoner = build_reasoner(config)

@@ -26,13 +26,7 @@ MATCH, PARITY, COPY, COMPARE, LABELS_ONLY = 1.5, 2.5, 0.66, 0.5, 6.0
 
 
 def start_from_nearest_mean(reasoner: DecoderReasoner) -> None:
-    """Overwrite a part of fresh random weights, in place.
-
-    Raises
-    ------
-    RecipeError
-        If the network is too small to hold the construction.
-    """
+    """Overwrite a part of fresh random weights, in place."""
     config = reasoner.config
     n_features, channels = config.n_features, config.width // config.n_heads
     n_codes = (config.width - 2 * n_features - 2) // 2

@@ -35,13 +35,6 @@ def as_clips(X: Any, reader: str, sampling_rate: int | None) -> Sequence[Clip]:
     sampling_rate : int or None
         Rate in hertz of clips that do not say their own.
 
-    Raises
-    ------
-    ValueError
-        If a row is no clip, or its rate is unknown.
-    MissingExtraError
-        If a row is a file, and soundfile is not installed.
-
     Examples
     --------
     >>> clips = as_clips([np.zeros(3), np.array([2**14], dtype=np.int16)], "this encoder", 16000)

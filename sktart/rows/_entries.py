@@ -54,11 +54,6 @@ def as_entries(X: Any, reader: str, what: str) -> list[Any]:
         A list, tuple, array, Series or one-column frame.
     reader, what : str
         Who wants the rows, and what they are; for the messages.
-
-    Raises
-    ------
-    ValueError
-        If there are no rows, `X` is one bare row, or rows are missing.
     """
     shape = getattr(X, "shape", None)
     if isinstance(X, str | bytes) or shape == () or (shape is None and not isinstance(X, Sequence)):

@@ -30,13 +30,6 @@ def as_images(X: Any, reader: str) -> Sequence[NDArray[Any]]:
     reader : str
         Who wants the images; for the messages.
 
-    Raises
-    ------
-    ValueError
-        If a row is no image.
-    MissingExtraError
-        If Pillow is needed and not installed.
-
     Examples
     --------
     >>> images = as_images(np.zeros((5, 8, 6), dtype=np.uint8), "this encoder")

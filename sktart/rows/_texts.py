@@ -54,12 +54,6 @@ def as_texts(X: Any, reader: str) -> list[str]:
     reader : str
         Who wants the texts; for the messages.
 
-    Raises
-    ------
-    ValueError
-        If `X` is one bare string, has no row or several columns, or holds a missing value or anything but valid
-        Unicode.
-
     Examples
     --------
     >>> as_texts(np.array([["good"], ["bad"]]), "this encoder")

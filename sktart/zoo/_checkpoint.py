@@ -57,13 +57,7 @@ def save_checkpoint(
 
 
 def update_metrics(folder: str | Path, **metrics: Any) -> None:
-    """Add entries to ``metrics.json`` of a folder, and renew its model card.
-
-    Raises
-    ------
-    CheckpointError
-        If the folder is no complete checkpoint.
-    """
+    """Add entries to ``metrics.json`` of a folder, and renew its model card."""
     read = CheckpointFolder.read(folder, ("recipe.json", "metrics.json"))
     recipe, known = read.recipe, read.metrics | metrics
     write_atomically(read.folder / "metrics.json", _json(known).encode())
@@ -88,11 +82,6 @@ def load_folder(
         Name in the identity; None is `name`, or the absolute folder.
     read : callable, optional
         Returns the content of a file of the folder, or raises if it is not the one that was meant.
-
-    Raises
-    ------
-    CheckpointError
-        If the folder or a file is missing, a file is damaged, or the weights do not fit the config.
     """
     opened = CheckpointFolder.read(folder, CONTENT, read)
     identity = CheckpointIdentity(

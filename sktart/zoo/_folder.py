@@ -55,11 +55,6 @@ class CheckpointFolder:
             Names of the files.
         read : callable, optional
             Returns the content of a file by its name, or raises if it is not the one that was meant.
-
-        Raises
-        ------
-        CheckpointError
-            If the folder or a file is missing, or a file cannot be read.
         """
         folder = Path(folder)
         if read is not None:

@@ -68,11 +68,6 @@ def compare(golden: object, reasoner: Reasoner, name: str) -> float | None:
     -------
     float or None
         Largest difference of a probability; None, with a warning, if there are no golden predictions.
-
-    Raises
-    ------
-    CheckpointError
-        If it is too large, or `golden` is nothing of the kind.
     """
     if golden is None:
         warnings.warn(f"checkpoint {name!r} holds no golden predictions to check it against", stacklevel=2)

@@ -68,13 +68,7 @@ class CheckpointInfo:
         return sum(file["bytes"] for file in self.files.values())
 
     def reads(self, n_features: int | None, modality: str | None) -> bool:
-        """Tell whether the checkpoint is for so many features, and for features of that modality; None is any.
-
-        Raises
-        ------
-        ValueError
-            If there is no such modality.
-        """
+        """Tell whether the checkpoint is for so many features of that modality; None is any."""
         if modality not in (None, *MODALITIES):
             raise ValueError(
                 f"modality must be None or one of {', '.join(map(repr, MODALITIES))}; got {modality!r}"

@@ -99,13 +99,7 @@ if hasattr(os, "register_at_fork"):  # there is no fork on Windows
 
 
 def load_shared(found: FoundCheckpoint, device: str | torch.device, dtype: torch.dtype | None) -> Checkpoint:
-    """Return a checkpoint with its network from the cache; files whose hash is known are read only if it is not there.
-
-    Raises
-    ------
-    CheckpointError
-        If files are missing or damaged, or the device computes otherwise than it should.
-    """
+    """Return a checkpoint with its network from the cache; files of known hash are read only if it is not there."""
     digests, read = _identify(found)
     weights, config = (digests[part] for part in CONTENT)
 
@@ -129,11 +123,6 @@ def copy_to_device(
 
     All come from float32 or less, so that a network in float32 is the same by way of float64. On a device on which no
     release was tested its answers are compared with the golden predictions of `found`, or with those of the original.
-
-    Raises
-    ------
-    CheckpointError
-        If they differ.
     """
     import torch
 

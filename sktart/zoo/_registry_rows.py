@@ -33,11 +33,6 @@ def describe_folder(
         Its place inside the package, if it has one.
     commit : str, optional
         Of the Hub repository, once it is published.
-
-    Raises
-    ------
-    CheckpointError
-        If the folder is no complete checkpoint, or its recipe has no name.
     """
     opened = folder if isinstance(folder, CheckpointFolder) else CheckpointFolder.read(folder)
     reasoner, name = opened.reasoner, opened.recipe.get("name")
@@ -69,13 +64,7 @@ def describe_folder(
 
 
 def complete_folders(root: str | Path) -> list[Path]:
-    """Return `root` if it is a checkpoint folder, or those below it, sorted.
-
-    Raises
-    ------
-    CheckpointError
-        If there is none.
-    """
+    """Return `root` if it is a checkpoint folder, or those below it, sorted."""
     root = Path(root)
     folders = sorted(path.parent for path in root.rglob(WEIGHTS))
     if not folders:
@@ -84,13 +73,7 @@ def complete_folders(root: str | Path) -> list[Path]:
 
 
 def read_registry_file(registry: str | Path) -> dict[str, dict[str, Any]]:
-    """Return the rows of a registry file that shall be written to, by name.
-
-    Raises
-    ------
-    CheckpointError
-        If it is no registry.
-    """
+    """Return the rows of a registry file that shall be written to, by name."""
     registry = Path(registry)
     try:
         rows = json.loads(registry.read_text(encoding="utf-8"))
@@ -113,11 +96,6 @@ def write_registry_file(registry: str | Path, rows: Iterable[CheckpointInfo]) ->
     """Put rows into a registry file, each in the place of the row of its name; a new name comes last.
 
     What only the registry knows, the place inside the package, is kept.
-
-    Raises
-    ------
-    CheckpointError
-        If it is no registry, or cannot be written.
     """
     known = read_registry_file(registry)
     for row in rows:

@@ -106,11 +106,6 @@ def with_memory(encoder: Encoder, memory: Any) -> Encoder:
     encoder : Encoder
     memory : None, str, path or joblib.Memory
         A folder; entries go to ``joblib/sktart`` in it, where ``joblib.Memory(folder).clear()`` finds them.
-
-    Raises
-    ------
-    ValueError
-        If `memory` is something else, or the encoder learns from the rows it is fitted on.
     """
     folder = _folder_of(memory)
     # Numbers that pass through would be kept a second time for nothing.
@@ -126,11 +121,6 @@ def with_memory(encoder: Encoder, memory: Any) -> Encoder:
 
 def digest_row(row: Any) -> str:
     """Return a hash of what a row holds, be it a text, or an image or clip as an array.
-
-    Raises
-    ------
-    EncoderError
-        If the row is of another kind.
 
     Examples
     --------

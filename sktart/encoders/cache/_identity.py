@@ -22,11 +22,6 @@ def identify(value: Any, name: str) -> str:
 
     Objects are taken apart as pickle does. Functions and classes of one's own count by code, closure, defaults and
     globals; modules of one's own by source; what is installed by name and version.
-
-    Raises
-    ------
-    EncoderError
-        If a part cannot be taken apart; the message calls the value `name`.
     """
     try:
         return _hash([name, getattr(value, "cache_key", value)], {})

@@ -49,13 +49,7 @@ class VectorStore:
         self.path = folder / "vectors.sqlite3"
 
     def read(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
-        """Return the vectors of those keys that are there and sound; read-only arrays.
-
-        Raises
-        ------
-        EncoderError
-            If the file cannot be read. A damaged file or entry is no error: it warns and counts as absent.
-        """
+        """Return the vectors of those keys that are there and sound; read-only arrays."""
         if not self.path.exists():
             return {}
         return self._run(lambda connection: _read(connection, keys, self.path))
@@ -64,11 +58,6 @@ class VectorStore:
         """Keep the vectors, in place of former ones of the same keys.
 
         Without any vectors it tells, before work that would be lost, whether the file can be written.
-
-        Raises
-        ------
-        EncoderError
-            If the file cannot be written.
         """
         entries = [(key, vector.astype("<f4").tobytes()) for key, vector in vectors.items()]
         rows = [(key, vector, _checksum(key, vector)) for key, vector in entries]
@@ -88,13 +77,7 @@ class VectorStore:
 
     @contextmanager
     def reserve(self, work: str) -> Iterator[None]:
-        """Hold the right to do some work, given by a name; wait while another thread or process holds it.
-
-        Raises
-        ------
-        EncoderError
-            If the folder cannot be written.
-        """
+        """Hold the right to do some work, given by a name; wait while another thread or process holds it."""
         from filelock import FileLock
 
         self._make_folder()

@@ -73,11 +73,6 @@ class InContextEncoder:
     protocol : {"vanilla", "loo"}
     prompt : Prompt
     options : ModelOptions
-
-    Raises
-    ------
-    EncoderError
-        If the pooling is "cls".
     """
 
     reads: Reads = "text"
@@ -103,15 +98,7 @@ class InContextEncoder:
         self._state: tuple[PromptTokens, Prefix] | None = None
 
     def fit(self, rows: Rows, y: Any = None) -> None:
-        """Take texts and their labels as the context, without running the model on them.
-
-        Raises
-        ------
-        ValueError
-            If `y` is not one label a row, or the verbalizer lacks one.
-        EncoderError
-            If the model is no causal text model.
-        """
+        """Take texts and their labels as the context, without running the model on them."""
         labels = _as_labels(y, len(rows))
         self.prompt.check_labels(labels)
         pairs = zip(rows, labels, strict=True)
@@ -122,15 +109,7 @@ class InContextEncoder:
         self._state = None
 
     def fit_encode(self, rows: Rows, y: Any = None) -> Encodings:
-        """Take texts and their labels as the context, and encode each text in it.
-
-        Raises
-        ------
-        ValueError
-            As ``fit`` does, or if the context does not fit the model.
-        EncoderError
-            As ``fit`` does.
-        """
+        """Take texts and their labels as the context, and encode each text in it."""
         self.fit(rows, y)
         return self.encode_context()
 
@@ -147,15 +126,7 @@ class InContextEncoder:
         return self._encodings([self._pool(states[begin : begin + len(ids)]) for begin, ids in spans])
 
     def encode(self, rows: Rows) -> Encodings:
-        """Encode distinct texts, each behind the whole context.
-
-        Raises
-        ------
-        ValueError
-            If context and text do not fit the model.
-        EncoderError
-            If the model has other weights than in ``fit``.
-        """
+        """Encode distinct texts, each behind the whole context."""
         pretrained = load_pretrained(self.source, self.options)
         check_weights(self.name, pretrained.sha256, self._sha256)
 

@@ -52,11 +52,6 @@ class Prefix:
         prefix : Prefix
         output : ModelOutput
             With states of shape (1, len(ids), width).
-
-        Raises
-        ------
-        EncoderError
-            If the model keeps something else than keys and values of each token.
         """
         kept = DynamicCache(config=model.config).layers
         if any(hasattr(part, state) for part in kept for state in _OTHER_STATES):

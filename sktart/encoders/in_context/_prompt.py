@@ -122,11 +122,6 @@ def as_prompt(prompt: Any) -> Prompt:
     prompt : None, str, mapping or Prompt
         None stands for ``Prompt()``, a string is a template, a mapping holds fields of a Prompt.
 
-    Raises
-    ------
-    ValueError
-        If it is something else, or a field breaks its rule.
-
     Examples
     --------
     >>> as_prompt({"max_chars": 100}) == Prompt(max_chars=100)

@@ -57,11 +57,6 @@ def tokenize_context(tokenizer: Any, examples: Sequence[tuple[str, str]]) -> Pro
     """Turn the questions and answers of a prompt into tokens.
 
     Each piece becomes tokens on its own, so that the tokens of a prompt are those of its pieces in a row.
-
-    Raises
-    ------
-    ValueError
-        If a question has no tokens.
     """
     questions, answers = (list(pieces) for pieces in zip(*examples, strict=True))
     start = _start(tokenizer, questions[0])
@@ -69,13 +64,7 @@ def tokenize_context(tokenizer: Any, examples: Sequence[tuple[str, str]]) -> Pro
 
 
 def tokenize_questions(tokenizer: Any, questions: list[str]) -> list[list[int]]:
-    """Return the tokens of each question.
-
-    Raises
-    ------
-    ValueError
-        If a question has none.
-    """
+    """Return the tokens of each question."""
     tokens = _tokenize(tokenizer, questions)
     for question, ids in zip(questions, tokens, strict=True):
         if not ids:
@@ -87,13 +76,7 @@ def tokenize_questions(tokenizer: Any, questions: list[str]) -> list[list[int]]:
 
 
 def check_context_fits(context: PromptTokens, window: int | None) -> None:
-    """Refuse a context that leaves no room for a query as long as its longest text.
-
-    Raises
-    ------
-    ValueError
-        With the numbers.
-    """
+    """Refuse a context that leaves no room for a query as long as its longest text."""
     n_context, longest = len(context.ids), max(map(len, context.questions))
     if window is not None and n_context + longest > window:
         raise ValueError(
@@ -103,13 +86,7 @@ def check_context_fits(context: PromptTokens, window: int | None) -> None:
 
 
 def check_query_fits(context: PromptTokens, window: int | None, ids: list[int], row: int, text: str) -> None:
-    """Refuse a query that does not fit behind the context.
-
-    Raises
-    ------
-    ValueError
-        With its row and the numbers.
-    """
+    """Refuse a query that does not fit behind the context."""
     n_context = len(context.ids)
     if window is not None and n_context + len(ids) > window:
         raise ValueError(

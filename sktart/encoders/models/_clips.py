@@ -32,13 +32,7 @@ class _Prepared(NamedTuple):
 
 
 def clip_batches(rows: Sequence[Clip], pretrained: Pretrained, options: ModelOptions) -> Iterator[Batch]:
-    """Resample clips, prepare them as the model's feature extractor says, and put suitable ones together.
-
-    Raises
-    ------
-    ValueError
-        If a clip is longer than the window of the model, or too short for a single state.
-    """
+    """Resample clips, prepare them as the model's feature extractor says, and put suitable ones together."""
     ahead = _BATCHES_AHEAD * options.batch_size
     for start in range(0, len(rows), ahead):
         numbers = range(start, min(start + ahead, len(rows)))

@@ -14,13 +14,7 @@ from sktart.exceptions import EncoderError, MissingExtraError
 
 
 def find_folder(source: HubModel | Path, options: ModelOptions) -> Path:
-    """Return the folder of a model.
-
-    Raises
-    ------
-    EncoderError
-        If it is not found or holds no model.
-    """
+    """Return the folder of a model."""
     if isinstance(source, Path):
         return check_folder(source)
     return locate(source, options.revision, options.local_files_only)
@@ -34,13 +28,7 @@ def hash_weights(folder: Path) -> str:
 
 
 def check_weights(name: str, now: str, then: str) -> None:
-    """Raise if the weights of encoder `name` have another sha256 `now` than in fit.
-
-    Raises
-    ------
-    EncoderError
-        With both.
-    """
+    """Raise if the weights of encoder `name` have another sha256 `now` than in fit."""
     if now != then:
         raise EncoderError(
             f"encoder {name} must have the weights it had in fit, sha256 {then}; got {now}, so restore them or "
@@ -57,13 +45,7 @@ def last_written(folder: Path) -> int:
 
 @contextmanager
 def failures_named(folder: Path, library: str) -> Iterator[None]:
-    """Say which folder the body, which loads it with a library, failed to load.
-
-    Raises
-    ------
-    EncoderError
-        In place of any error but our own.
-    """
+    """Say which folder the body, which loads it with a library, failed to load."""
     try:
         yield
     except (EncoderError, MissingExtraError):

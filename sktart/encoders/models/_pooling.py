@@ -60,11 +60,6 @@ def choose_states(output: Any, layer: int | None, name: str) -> torch.Tensor:
         None and -1 stand for what the model returns, 0 for what goes into its first layer.
     name : str
         Of the encoder; for the message.
-
-    Raises
-    ------
-    ValueError
-        If there is no such layer.
     """
     if layer is None or layer == -1:
         return output.last_hidden_state

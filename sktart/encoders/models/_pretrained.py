@@ -87,13 +87,6 @@ def load_pretrained(source: HubModel | Path | tuple[Any, Any], options: ModelOpt
     source : HubModel, Path or tuple of model and processor
         With ``device="auto"``, a model given as an instance stays on its device; otherwise it is moved.
     options : ModelOptions
-
-    Raises
-    ------
-    EncoderError
-        If it is not found, cannot be loaded, or is of a kind that has no hidden states to pool.
-    ValueError
-        If ``options.max_length`` exceeds the limit of the model.
     """
     if isinstance(source, tuple):
         pretrained = _from_instances(*source, options.device)
@@ -118,13 +111,7 @@ def load_pretrained(source: HubModel | Path | tuple[Any, Any], options: ModelOpt
 def identify_pretrained(
     source: HubModel | Path | tuple[Any, Any], options: ModelOptions, name: str, sha256: str
 ) -> str:
-    """Return a hash of the model and of the options that decide its vectors; files are not loaded for it.
-
-    Raises
-    ------
-    EncoderError
-        If the files of weights have another `sha256` by now.
-    """
+    """Return a hash of the model and of the options that decide its vectors; files are not loaded for it."""
     if isinstance(source, tuple):
         pretrained = load_pretrained(source, options)
         model = digest(*(identify(part, name) for part in (pretrained.model, pretrained.processor)))

@@ -23,15 +23,7 @@ Tokens = dict[str, list[int]]
 
 
 def text_batches(rows: Sequence[str], pretrained: Pretrained, options: ModelOptions) -> Iterator[Batch]:
-    """Tokenise texts, each cut at ``pretrained.max_length``, and put texts of about equal length together.
-
-    Raises
-    ------
-    ValueError
-        If the limit leaves no room for a token of the text.
-    EncoderError
-        If a text has no tokens, and the tokenizer none that could stand for it.
-    """
+    """Tokenise texts, each cut at ``pretrained.max_length``, and put texts of about equal length together."""
     import torch
 
     tokens = _tokenise(list(rows), pretrained)
