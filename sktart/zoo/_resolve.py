@@ -71,15 +71,7 @@ class FoundCheckpoint:
         return load_folder(self.folder, self.name, source=self.source, read=read)
 
     def read(self, part: str) -> bytes:
-        """Return the content of one file after a comparison with its hash; a bad one is removed from the Hub cache.
-
-        Raises
-        ------
-        CheckpointIntegrityError
-            If the hash is another.
-        CheckpointError
-            If the file cannot be read.
-        """
+        """Return the content of one file after a comparison with its hash; a bad one is removed from the Hub cache."""
         path = self.folder / part
         target = path.resolve()  # the cache links to it
         cures = {

@@ -5,13 +5,16 @@ import json
 import re
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub
 import pytest
-from hub_client import ROOT, Client
-from hub_server import Hub, cut, silence, status
+from hub_client import ROOT, Client, ask
+from hub_server import Hub, cut, silence, status, use_hub
+from huggingface_hub import constants
 
 from sktart.exceptions import CheckpointError, CheckpointIntegrityError
+from sktart.zoo import _registry as registry
 from sktart.zoo._info import PARTS
 from sktart.zoo._registry import DEFAULT, PACKAGE, find_checkpoint, read_registry
 from sktart.zoo._resolve import FoundCheckpoint
@@ -51,18 +54,12 @@ def package(tmp_path_factory, commit):
     return folder
 
 
-@pytest.fixture(scope="module")
-def shared_client(server, tmp_path_factory, package):
-    home = tmp_path_factory.mktemp("home")
-    with Client(server.endpoint, home, package, HF_HUB_ETAG_TIMEOUT="3") as client:
-        yield client
-
-
 @pytest.fixture
-def client(shared_client):
-    """Return a client with an empty cache."""
-    shutil.rmtree(shared_client.cache, ignore_errors=True)
-    return shared_client
+def client(hub, package, monkeypatch, tmp_path):
+    """Return what asks in this process, and its cache, which is empty."""
+    use_hub(monkeypatch, hub.endpoint, tmp_path / "cache")
+    monkeypatch.setattr(registry, "PACKAGE", package)
+    return SimpleNamespace(ask=ask, cache=tmp_path / "cache")
 
 
 def assert_fails(failed, message):
@@ -91,16 +88,15 @@ def test_page_about_the_zoo_names_each_fault():
     assert [fault for fault in (*FAULTS, *ENVIRONMENTS) if f"| {fault}" not in page] == []
 
 
-def test_a_private_copy_of_the_zoo_has_the_same_hashes(hub, tmp_path, package):
+def test_a_private_copy_of_the_zoo_has_the_same_hashes(hub, client, monkeypatch):
+    monkeypatch.setenv("SKTART_ZOO", "me/copy")
     own = hub.add_folder("me/copy", PATH, FOLDER)
-    with Client(hub.endpoint, tmp_path, package, SKTART_ZOO="me/copy") as client:
+    for _ in range(2):
         assert own in client.ask("remote")["folder"]
-        hub.requests.clear()
-        assert own in client.ask("remote")["folder"]
-        assert hub.requests == []
+    assert len(hub.downloads()) == len(PARTS)
     hub.commit("me/copy", {f"{PATH}/model.safetensors": b"other weights"})
-    with Client(hub.endpoint, tmp_path / "new", package, SKTART_ZOO="me/copy") as client:
-        assert client.ask("remote")["kind"] == "CheckpointIntegrityError"
+    shutil.rmtree(client.cache)
+    assert client.ask("remote")["kind"] == "CheckpointIntegrityError"
 
 
 @pytest.mark.parametrize(
@@ -156,17 +152,17 @@ def test_fault_ends_in_one_message_and_the_next_call_works(hub, client, fault):
 
 
 def test_host_of_the_content_that_cannot_be_reached(hub, client, monkeypatch):
-    monkeypatch.setattr(hub, "elsewhere", "http://127.0.0.1:9")
-    assert_fails(client.ask("remote"), "model.safetensors.*: the connection failed .*Connection refused")
-    monkeypatch.undo()
+    with monkeypatch.context() as wrong:
+        wrong.setattr(hub, "elsewhere", "http://127.0.0.1:9")
+        assert_fails(client.ask("remote"), "model.safetensors.*: the connection failed .*Connection refused")
     assert "folder" in client.ask("remote")
 
 
 @pytest.mark.parametrize("times", [1, None], ids=["once", "each time"])
-def test_content_that_stalls(hub, tmp_path, package, times):
+def test_content_that_stalls(hub, client, monkeypatch, times):
     hub.fault = cut(0.5, seconds=2, times=times)
-    with Client(hub.endpoint, tmp_path, package, HF_HUB_DOWNLOAD_TIMEOUT="1") as client:
-        answer = client.ask("remote")
+    monkeypatch.setattr(constants, "HF_HUB_DOWNLOAD_TIMEOUT", 1)
+    answer = client.ask("remote")
     if times is None:
         assert_fails(answer, r"model.safetensors.*: the connection failed \(TimeoutError")
     else:
@@ -271,14 +267,13 @@ def test_environment_at_fault(hub, tmp_path, package, client, fault):
         )
 
 
-def test_cache_that_cannot_be_written(hub, tmp_path, package):
+def test_cache_that_cannot_be_written(client, monkeypatch, tmp_path):
     (tmp_path / "file").touch()
-    with Client(hub.endpoint, tmp_path, package, HF_HUB_CACHE=str(tmp_path / "file" / "hub")) as client:
-        assert_fails(
-            client.ask("remote"), r"the Hub cache cannot be used \(.*Not a directory.*set HF_HUB_CACHE"
-        )
-        (tmp_path / "file").unlink()
-        assert "folder" in client.ask("remote")
+    with monkeypatch.context() as wrong:
+        wrong.setattr(constants, "HF_HUB_CACHE", str(tmp_path / "file" / "hub"))
+        message = r"the Hub cache cannot be used \(.*Not a directory.*set HF_HUB_CACHE"
+        assert_fails(client.ask("remote"), message)
+    assert "folder" in client.ask("remote")
 
 
 def test_full_disk(hub, tmp_path, package):
@@ -289,16 +284,11 @@ def test_full_disk(hub, tmp_path, package):
         assert "folder" in client.ask("remote")
 
 
-@pytest.mark.parametrize("there", [True, False])
-def test_folder_of_the_zoo_instead_of_the_hub(hub, tmp_path, package, there):
-    if there:
-        shutil.copytree(FOLDER, tmp_path / "zoo" / PATH)
-    with Client(hub.endpoint, tmp_path, package, SKTART_ZOO=str(tmp_path / "zoo")) as client:
-        found = client.ask("remote")
-    if there:
-        assert found["folder"] == str(tmp_path / "zoo" / PATH)
-    else:
-        assert_fails(found, f"'remote' is not at {tmp_path}/zoo/{PATH}, where SKTART_ZOO says")
+def test_folder_of_the_zoo_instead_of_the_hub(hub, client, monkeypatch, tmp_path):
+    monkeypatch.setenv("SKTART_ZOO", str(tmp_path))
+    assert_fails(client.ask("remote"), f"'remote' is not at {tmp_path}/{PATH}, where SKTART_ZOO says")
+    shutil.copytree(FOLDER, tmp_path / PATH)
+    assert client.ask("remote")["folder"] == str(tmp_path / PATH)
     assert hub.requests == []
 
 

@@ -6,8 +6,8 @@ import itertools
 import json
 import re
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import sleep
 from urllib.parse import unquote, urlsplit
 
 from huggingface_hub import constants
@@ -205,12 +205,16 @@ def use_hub(monkeypatch, endpoint, cache):
         "ENDPOINT": endpoint,
         "HUGGINGFACE_CO_URL_TEMPLATE": endpoint + "/{repo_id}/resolve/{revision}/{filename}",
         "HF_HUB_CACHE": str(cache),
+        "HF_HUB_ETAG_TIMEOUT": 3,
         "HF_HUB_OFFLINE": False,
         "HF_HUB_DISABLE_XET": True,
         "HF_HUB_DISABLE_TELEMETRY": True,
     }
     for name, value in settings.items():
         monkeypatch.setattr(constants, name, value)
+    monkeypatch.setenv("NO_PROXY", "*")
+    # Where the client waits before it tries again, the tests need not.
+    monkeypatch.setattr("time.sleep", lambda seconds: sleep(min(seconds, 0.02)))
 
 
 def status(code, on=("file", "large", "api"), headers=None):
@@ -235,7 +239,7 @@ def cut(share, seconds=0, times=None):
         handler.reply(200, content[: int(len(content) * share)], {"Content-Length": str(len(content))})
         handler.wfile.flush()
         handler.close_connection = True
-        time.sleep(seconds)
+        sleep(seconds)
         return True
 
     return answer
@@ -245,7 +249,7 @@ def silence(seconds):
     """Return a fault: keep the line open and say nothing."""
 
     def answer(handler, kind):
-        time.sleep(seconds)
+        sleep(seconds)
         handler.close_connection = True
         return True
 
