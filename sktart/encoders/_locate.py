@@ -10,9 +10,10 @@ from typing import Literal
 from sktart._files import is_folder
 from sktart._runtime import import_optional
 from sktart.exceptions import EncoderError, MissingExtraError
+from sktart.hub._client import SENDER, import_client, request_timeout
+from sktart.hub._errors import explain
 from sktart.hub._names import REVISION_RULE, is_repository, is_revision
 
-_TIMEOUT_S = 5.0
 # Copies of the same weights in formats that are not read here.
 _UNUSED = [
     *("onnx/*", "openvino/*", "coreml/*", "original/*", "*.fp32-*"),
@@ -141,9 +142,7 @@ def _in_hub_cache_as_it_is(model: HubModel, revision: str | None) -> Path:
 
 def _cached(model: HubModel, file: str, revision: str | None) -> object:
     """Return the path of a cached file, a mark if it is known to be absent on the Hub, or None."""
-    from huggingface_hub import try_to_load_from_cache
-
-    return try_to_load_from_cache(model.repo, file, revision=revision)
+    return import_client(EncoderError).try_to_load_from_cache(model.repo, file, revision=revision)
 
 
 def _in_package(model: HubModel, revision: str | None) -> Path:
@@ -157,33 +156,23 @@ def _in_package(model: HubModel, revision: str | None) -> Path:
 
 
 def _on_hub(model: HubModel, revision: str | None) -> Path:
-    from huggingface_hub import HfApi, snapshot_download
-
-    # A download retries for half a minute before it admits that there is no network; this request does not.
+    hub, marks = import_client(EncoderError), [_MARKS[model.kind]] if model.kind else list(_MARKS.values())
     try:
-        info = HfApi().model_info(model.repo, revision=revision, timeout=_TIMEOUT_S)
-    except Exception as error:  # the Hub client lets errors of its HTTP library through, which changes
-        raise EncoderError(f"the Hub did not answer ({type(error).__name__}: {error})") from error
-    files = [file.rfilename for file in info.siblings or []]
-    marks = [_MARKS[model.kind]] if model.kind else list(_MARKS.values())
-    if not set(marks) & set(files):
-        raise EncoderError(
-            f"the Hub has it, but without {' or '.join(marks)}, so in a format that is not read"
-        )
-    unused = [*_UNUSED, "*.bin"] if any(file.endswith(".safetensors") for file in files) else _UNUSED
-    try:
-        folder = check_folder(Path(snapshot_download(model.repo, revision=revision, ignore_patterns=unused)))
+        # Without a network a download tries for half a minute; this request does not try again.
+        info = hub.HfApi(**SENDER).model_info(model.repo, revision=revision, timeout=request_timeout())
+        files = {file.rfilename for file in info.siblings or []}
+        if files.isdisjoint(marks):
+            raise EncoderError(
+                f"the Hub has it, but without {' or '.join(marks)}, so in a format that is not read"
+            )
+        unused = [*_UNUSED, "*.bin"] if any(file.endswith(".safetensors") for file in files) else _UNUSED
+        folder = hub.snapshot_download(model.repo, revision=revision, ignore_patterns=unused, **SENDER)
         if "modules.json" not in files:
-            _remember_absence(model, revision)
-    except OSError as error:
-        raise EncoderError(f"the download from the Hub broke off ({error})") from error
-    return folder
-
-
-def _remember_absence(model: HubModel, revision: str | None) -> None:
-    """Let the Hub cache note that there is no modules.json, so that no later session has to ask."""
-    from huggingface_hub import hf_hub_download
-
-    # The answer that the file is absent comes as an error, and any other only means to ask again.
-    with suppress(OSError):
-        hf_hub_download(model.repo, "modules.json", revision=revision)
+            # The cache notes the error that there is none, so that no later session has to ask.
+            with suppress(OSError):
+                hub.hf_hub_download(model.repo, "modules.json", revision=revision, **SENDER)
+    except EncoderError:
+        raise
+    except Exception as error:  # the client lets errors of its HTTP library through, which changes
+        raise EncoderError(explain(error)) from error
+    return check_folder(Path(folder))

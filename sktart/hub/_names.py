@@ -1,4 +1,4 @@
-"""Which names of repositories and revisions may reach the client of the Hub."""
+"""Which names of repositories and revisions may reach the client of the Hub, which makes files of them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,9 @@ import re
 from sktart.exceptions import CheckpointError, SktartError
 from sktart.hub._client import import_client
 
-# The client makes a file of this name in its cache: it must not lead out of there.
-_REVISION = re.compile(r"(?!.*\.\.)(?![./])[A-Za-z0-9._-]+(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
-_LONGEST = 200
-REVISION_RULE = (
-    "a branch, tag or commit: at most 200 letters, digits and '._-', in parts with '/' between them"
-)
+REVISION_RULE = "a branch, tag or commit: at most 200 letters, digits and '._-', in parts with '/' between"
+# A part neither begins with a dot nor holds two in a row, so that no path leads out of the cache.
+_REVISION = re.compile(r"(?!.*\.\.)(?!.{201})[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
 
 
 def is_revision(text: str) -> bool:
@@ -23,7 +20,7 @@ def is_revision(text: str) -> bool:
     >>> is_revision("refs/pr/1"), is_revision("../main"), is_revision("/etc/passwd")
     (True, False, False)
     """
-    return len(text) <= _LONGEST and _REVISION.fullmatch(text) is not None
+    return _REVISION.fullmatch(text) is not None
 
 
 def is_repository(text: str, error: type[SktartError] = CheckpointError) -> bool:
@@ -39,13 +36,9 @@ def is_repository(text: str, error: type[SktartError] = CheckpointError) -> bool
     >>> is_repository("org/zoo"), is_repository("zoo"), is_repository("org/a--b"), is_repository("datasets/org")
     (True, False, False, False)
     """
-    if text.count("/") != 1 or text.startswith(("datasets/", "models/", "spaces/")):
-        return False
-    import_client(error)
-    from huggingface_hub.utils import validate_repo_id
-
+    validate = import_client(error).utils.validate_repo_id
     try:
-        validate_repo_id(text)
+        validate(text)
     except ValueError:
         return False
-    return True
+    return text.count("/") == 1 and not text.startswith(("datasets/", "models/", "spaces/"))

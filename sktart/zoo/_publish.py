@@ -7,9 +7,9 @@ from pathlib import Path
 
 from sktart import __version__
 from sktart.exceptions import CheckpointError
-from sktart.hub._client import import_client
+from sktart.hub._client import SENDER, import_client
+from sktart.hub._errors import explain
 from sktart.hub._names import is_repository
-from sktart.hub._unreachable import explain
 from sktart.zoo._card import model_card, zoo_card
 from sktart.zoo._folder import CheckpointFolder
 from sktart.zoo._golden import compare
@@ -45,9 +45,7 @@ def push(root: str | Path, repo: str, *, private: bool = False) -> list[Checkpoi
         If `repo` is no name of a repository, there is nothing to publish, a checkpoint is not what it was, two have
         one name, or the Hub refuses.
     """
-    import_client()
-    from huggingface_hub import CommitOperationAdd, HfApi
-
+    hub = import_client()
     if not is_repository(repo):
         raise CheckpointError(f"a repository of the Hub is named 'organisation/name'; got {repo!r}")
     root = Path(root)
@@ -72,9 +70,9 @@ def push(root: str | Path, repo: str, *, private: bool = False) -> list[Checkpoi
         contents[prefix + README] = model_card(opened.recipe, opened.metrics).encode()
     if not single:
         contents[README] = zoo_card(rows).encode()
-    additions = [CommitOperationAdd(path, content) for path, content in sorted(contents.items())]
+    additions = [hub.CommitOperationAdd(path, content) for path, content in sorted(contents.items())]
     message = f"{', '.join(row.name for row in rows)} (sktart {__version__})"
-    api = HfApi(library_name="sktart", library_version=__version__)
+    api = hub.HfApi(**SENDER)
     try:
         api.create_repo(repo, private=private, exist_ok=True)
         commit = api.create_commit(repo, additions, commit_message=message).oid

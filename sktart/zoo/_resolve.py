@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from sktart._files import at_home, is_folder
 from sktart.exceptions import CheckpointError, CheckpointIntegrityError
-from sktart.hub._folder import HubFolder, committed_digests, evict
-from sktart.hub._integrity import read_checked
+from sktart.hub._folder import HubFolder
+from sktart.hub._hashes import hashes_of_commit, read_checked
 from sktart.hub._names import REVISION_RULE
 from sktart.zoo._info import PARTS, CheckpointInfo
 
@@ -70,21 +71,21 @@ class FoundCheckpoint:
         return load_folder(self.folder, self.name, source=self.source, read=read)
 
     def read(self, part: str) -> bytes:
-        """Return the content of one file after a comparison with its hash."""
+        """Return the content of one file after a comparison with its hash; a bad one is removed from the Hub cache."""
         path = self.folder / part
-        cures = {"embedded": "install sktart again", "folder": "copy the folder again"}
+        target = path.resolve()  # the cache links to it
+        cures = {
+            "embedded": "install sktart again",
+            "folder": "copy the folder again",
+            "cache": f"delete {target} if it is still there, and load it again",
+        }
         try:
-            return read_checked(path, dict(self.digests).get(part), cure=cures.get(self.place, ""))
-        except CheckpointIntegrityError as error:
-            if self.place != "cache":
-                raise
-            if isinstance(error.__cause__, FileNotFoundError):
-                # Nothing is evicted: by now the other process may have put a good one there.
-                raise CheckpointIntegrityError(
-                    f"{path} was in the cache a moment ago, and another process removed it, as it does with a damaged "
-                    "file: load it again"
-                ) from error
-            raise CheckpointIntegrityError(f"{error}{evict(path)}") from None
+            return read_checked(path, dict(self.digests).get(part), cures[self.place])
+        except CheckpointIntegrityError:
+            if self.place == "cache":
+                with suppress(OSError):
+                    target.unlink()
+            raise
 
     def check(self) -> None:
         """Compare every file with its hash, without building the network.
@@ -259,7 +260,7 @@ def _pinned(reference: HubFolder, folder: Path) -> FoundCheckpoint:
     # .../snapshots/<commit>/<path>
     root = folder.parents[len(Path(reference.path).parts) - 1] if reference.path else folder
     name = str(HubFolder(reference.repo, reference.path, root.name))
-    return FoundCheckpoint(name, name, folder, tuple(committed_digests(folder, PARTS).items()), "cache")
+    return FoundCheckpoint(name, name, folder, tuple(hashes_of_commit(folder, PARTS).items()), "cache")
 
 
 def _unknown(name: str, known: list[str]) -> str:

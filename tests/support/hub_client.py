@@ -1,8 +1,7 @@
 """A process of its own that asks for checkpoints as a user's does: with the environment set before it starts.
 
-Run as a program it reads lines ``{"ask": name}``, ``{"predict": name}``, ``{"swarm": name, "n": 16}`` or
-``{"limit": bytes}``, and answers each by a line of JSON. A swarm is of processes that predict at once. The last
-asks for "tiny" while no file may grow beyond so many bytes, as on a full disk.
+Run as a program it reads lines of JSON that name a function below and its arguments, and answers each by what that
+returns.
 """
 
 import json
@@ -60,23 +59,23 @@ class Client:
         self.process.kill()
         self.process.communicate()
 
-    def send(self, **command):
-        self.process.stdin.write(json.dumps(command) + "\n")
+    def send(self, function, *arguments):
+        self.process.stdin.write(json.dumps([function, *arguments]) + "\n")
         self.process.stdin.flush()
 
     def receive(self):
         return json.loads(self.process.stdout.readline() or '{"crash": true}')
 
-    def receive_of(self, **command):
-        self.send(**command)
+    def call(self, function, *arguments):
+        self.send(function, *arguments)
         return self.receive()
 
     def ask(self, name):
         """Return {"folder", "seconds"}, or {"error", "seconds"} with the message of the CheckpointError."""
-        return self.receive_of(ask=name)
+        return self.call("ask", name)
 
 
-def answer(name):
+def ask(name):
     from sktart.exceptions import CheckpointError
     from sktart.zoo._registry import find_checkpoint
 
@@ -87,20 +86,32 @@ def answer(name):
         result = {"folder": str(found.folder), "name": found.name, "source": found.source}
     except CheckpointError as error:
         result = {"error": str(error), "kind": type(error).__name__}
-    return {**result, "seconds": time.perf_counter() - began, "torch": "torch" in sys.modules}
+    return {**result, "seconds": time.perf_counter() - began}
 
 
 def predict(name):
-    """Return what `answer` does, and the predictions of an estimator."""
+    """Return what `ask` does, and the predictions of an estimator."""
     from sktart import TartReasoner
-    from sktart.exceptions import CheckpointError
 
     X, y = [[0.0, 1.0], [1.0, 0.0], [0.2, 0.9]], [0, 1, 0]
-    try:
-        proba = TartReasoner(name, device="cpu").fit(X, y).predict_proba(X).tolist()
-    except CheckpointError as error:
-        return {"error": str(error), "kind": type(error).__name__}
-    return {**answer(name), "proba": proba}
+    proba = TartReasoner(name, device="cpu").fit(X, y).predict_proba(X).tolist()
+    return {**ask(name), "proba": proba}
+
+
+def swarm(name, n):
+    """Return what `predict` does in each of `n` processes at once."""
+    # Forked, as importing all of this sixteen times would take the time of a coffee.
+    import skorch  # noqa: F401
+
+    import sktart.estimators._reasoner  # noqa: F401
+
+    with multiprocessing.get_context("fork").Pool(n) as pool:
+        return pool.map(predict, [name] * n, chunksize=1)
+
+
+def limit(size):
+    """Let no file grow beyond so many bytes, as on a full disk."""
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
 
 
 def main():
@@ -111,23 +122,8 @@ def main():
 
     registry.PACKAGE = Path(sys.argv[1])
     for line in sys.stdin:
-        command = json.loads(line)
-        if "swarm" in command:
-            # Forked, as importing all of this sixteen times would take the time of a coffee.
-            import skorch  # noqa: F401
-
-            import sktart.estimators._reasoner  # noqa: F401
-
-            with multiprocessing.get_context("fork").Pool(command["n"]) as pool:
-                result = pool.map(predict, [command["swarm"]] * command["n"], chunksize=1)
-        elif "predict" in command:
-            result = predict(command["predict"])
-        elif "limit" in command:
-            resource.setrlimit(resource.RLIMIT_FSIZE, (command["limit"], resource.RLIM_INFINITY))
-            result = answer("tiny")
-        else:
-            result = answer(command["ask"])
-        sys.stdout.write(json.dumps(result) + "\n")
+        function, *arguments = json.loads(line)
+        sys.stdout.write(json.dumps(globals()[function](*arguments)) + "\n")
         sys.stdout.flush()
 
 

@@ -2,29 +2,21 @@
 
 import base64
 import hashlib
+import itertools
 import json
 import re
-import sys
 import threading
-import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from time import sleep
 from urllib.parse import unquote, urlsplit
+
+from huggingface_hub import constants
 
 LARGE = ".safetensors"
 
 
 def git_digest(content):
     return hashlib.sha1(b"blob %d\0" % len(content) + content).hexdigest()
-
-
-class Server(ThreadingHTTPServer):
-    """A server that says nothing of clients that hang up, as those do that lose their patience."""
-
-    daemon_threads = True
-
-    def handle_error(self, request, client_address):
-        if not isinstance(sys.exception(), ConnectionError):
-            super().handle_error(request, client_address)
 
 
 class Hub:
@@ -42,21 +34,18 @@ class Hub:
         self.branches = {}
         self.large = {}
         self.requests = []
-        server = type("Bound", (Handler,), {"hub": self})
-        self.server = Server(("127.0.0.1", 0), server)
-        self.port = self.server.server_address[1]
-        self.endpoint = f"http://127.0.0.1:{self.port}"
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), type("Bound", (Handler,), {"hub": self}))
+        self.server.handle_error = lambda *arguments: None  # of clients that hang up
+        port = self.server.server_address[1]
+        self.endpoint = f"http://127.0.0.1:{port}"
         # Another origin, as the content of large files has on the Hub.
-        self.elsewhere = f"http://localhost:{self.port}"
+        self.elsewhere = f"http://localhost:{port}"
         threading.Thread(target=self.server.serve_forever, args=(0.05,), daemon=True).start()
 
     def __enter__(self):
         return self
 
     def __exit__(self, *arguments):
-        self.close()
-
-    def close(self):
         self.server.shutdown()
         self.server.server_close()
 
@@ -98,8 +87,7 @@ class Handler(BaseHTTPRequestHandler):
         self.body = self.rfile.read(length) if length else b""
         if path == "/api/agent-harnesses":
             return self.reply(404)
-        self.is_probe = self.headers.get("Range") == "bytes=0-0"
-        self.hub.requests.append(("PROBE" if self.is_probe else self.command, path))
+        self.hub.requests.append((self.command, path))
         kind = "large" if path.startswith("/large/") else "file" if "/resolve/" in path else "api"
         if self.hub.fault and self.hub.fault(self, kind):
             return None
@@ -133,40 +121,28 @@ class Handler(BaseHTTPRequestHandler):
     def send_content(self, content, headers=None):
         if self.hub.spoil:
             content = self.hub.spoil(content)
-        asked = re.fullmatch(r"bytes=(\d+)-(\d*)", self.headers.get("Range", ""))
-        if asked:
-            begin, end = int(asked[1]), int(asked[2] or len(content) - 1)
-            span = {"Content-Range": f"bytes {begin}-{end}/{len(content)}"}
-            return self.reply(206, content[begin : end + 1], {**(headers or {}), **span})
+        if asked := re.fullmatch(r"bytes=(\d+)-", self.headers.get("Range", "")):
+            begin = int(asked[1])
+            span = {"Content-Range": f"bytes {begin}-{len(content) - 1}/{len(content)}"}
+            return self.reply(206, content[begin:], span)
         return self.reply(200, content, headers)
-
-    def send_part(self, content, kept):
-        """Promise all of `content`, send a part of it, and hang up."""
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content[:kept])
-        self.wfile.flush()
-        self.close_connection = True
 
     def api(self, path):
         hub = self.hub
         if path == "/api/repos/create":
             asked = json.loads(self.body)
-            repo = f"{asked['organization']}/{asked['name']}" if asked.get("organization") else asked["name"]
+            repo = f"{asked['organization']}/{asked['name']}"
             hub.commit(repo, {})
             return self.reply_json({"url": f"{hub.endpoint}/{repo}", "name": repo})
         if path == "/api/validate-yaml":
             return self.reply_json({"errors": [], "warnings": []})
         if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/preupload/[^/]+", path):
-            files = [
-                {
-                    "path": file["path"],
+            files = json.loads(self.body)["files"]
+            for file in files:
+                file |= {
                     "uploadMode": "lfs" if file["path"].endswith(LARGE) else "regular",
                     "shouldIgnore": False,
                 }
-                for file in json.loads(self.body)["files"]
-            ]
             return self.reply_json({"files": files})
         if path.endswith(".git/info/lfs/objects/batch"):
             objects = [
@@ -179,8 +155,8 @@ class Handler(BaseHTTPRequestHandler):
             return self.reply(200)
         if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)/commit/[^/]+", path):
             return self.add_commit(match[1])
-        if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/revision/([^/]+))?", path):
-            return self.revision(match[1], match[2] or "main")
+        if match := re.fullmatch(r"/api/models/([^/]+/[^/]+)(?:/(revision|tree)/([^/]+))?", path):
+            return self.revision(match[1], match[3] or "main", match[2] == "tree")
         return self.reply(404)
 
     def add_commit(self, repo):
@@ -194,14 +170,22 @@ class Handler(BaseHTTPRequestHandler):
         oid = self.hub.commit(repo, files)
         self.reply_json({"commitUrl": f"{self.hub.endpoint}/{repo}/commit/{oid}", "commitOid": oid})
 
-    def revision(self, repo, revision):
+    def revision(self, repo, revision, tree):
         commit = self.hub.branches.get((repo, revision), revision)
         files = self.hub.commits.get((repo, commit))
         if files is None:
             return self.reply(404, headers={"X-Error-Code": "RepoNotFound"})
-        return self.reply_json(
-            {"id": repo, "sha": commit, "siblings": [{"rfilename": path} for path in files]}
-        )
+        listed = [
+            {
+                "type": "file",
+                "rfilename": path,
+                "path": path,
+                "oid": git_digest(content),
+                "size": len(content),
+            }
+            for path, content in files.items()
+        ]
+        return self.reply_json(listed if tree else {"id": repo, "sha": commit, "siblings": listed})
 
     def reply_json(self, values):
         self.reply(200, json.dumps(values).encode(), {"Content-Type": "application/json"})
@@ -215,38 +199,58 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
 
-def status(code, on=("file", "large", "api"), headers=None, probes=True):
-    """Return a fault: answer everything of these kinds by a status; the first bytes are given if not `probes`."""
+def use_hub(monkeypatch, endpoint, cache):
+    """Let the client of this process talk to a server, as if its environment had been so from the start."""
+    settings = {
+        "ENDPOINT": endpoint,
+        "HUGGINGFACE_CO_URL_TEMPLATE": endpoint + "/{repo_id}/resolve/{revision}/{filename}",
+        "HF_HUB_CACHE": str(cache),
+        "HF_HUB_ETAG_TIMEOUT": 3,
+        "HF_HUB_OFFLINE": False,
+        "HF_HUB_DISABLE_XET": True,
+        "HF_HUB_DISABLE_TELEMETRY": True,
+    }
+    for name, value in settings.items():
+        monkeypatch.setattr(constants, name, value)
+    monkeypatch.setenv("NO_PROXY", "*")
+    # Where the client waits before it tries again, the tests need not.
+    monkeypatch.setattr("time.sleep", lambda seconds: sleep(min(seconds, 0.02)))
+
+
+def status(code, on=("file", "large", "api"), headers=None):
+    """Return a fault: answer everything of these kinds by a status."""
 
     def answer(handler, kind):
-        hit = kind in on and (probes or not handler.is_probe)
-        if hit:
+        if kind in on:
             handler.reply(code, headers=headers)
-        return hit
+        return kind in on
 
     return answer
 
 
-def silence(seconds, on=("file", "large", "api")):
-    """Return a fault: keep the line open and say nothing."""
+def cut(share, seconds=0, times=None):
+    """Return a fault: send a share of a large file, keep the line open for some seconds, and hang up."""
+    left = itertools.count() if times is None else iter(range(times))
 
     def answer(handler, kind):
-        if kind not in on:
+        if kind != "large" or next(left, None) is None:
             return False
-        time.sleep(seconds)
+        content = handler.hub.large[handler.path.removeprefix("/large/")]
+        handler.reply(200, content[: int(len(content) * share)], {"Content-Length": str(len(content))})
+        handler.wfile.flush()
         handler.close_connection = True
+        sleep(seconds)
         return True
 
     return answer
 
 
-def cut(share):
-    """Return a fault: hang up after a share of the content of a large file, every time."""
+def silence(seconds):
+    """Return a fault: keep the line open and say nothing."""
 
     def answer(handler, kind):
-        if kind == "large" and handler.command == "GET":
-            content = handler.hub.large[handler.path.removeprefix("/large/")]
-            handler.send_part(content, int(len(content) * share))
-        return kind == "large"
+        sleep(seconds)
+        handler.close_connection = True
+        return True
 
     return answer

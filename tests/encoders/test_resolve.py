@@ -1,11 +1,5 @@
-"""From the parameter to the encoder: which kind it is, which options it takes, and where its files are."""
+"""From the parameter to the encoder: which kind it is, and which options it takes."""
 
-import os
-import re
-import subprocess
-import sys
-
-import huggingface_hub
 import numpy as np
 import pytest
 import transformers as tf
@@ -13,49 +7,12 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.preprocessing import StandardScaler
 
 from sktart.encoders import SHORT_NAMES, ModelOptions, reads_only_text, resolve_encoder
-from sktart.encoders._locate import HubModel, kind_of, locate
+from sktart.encoders._locate import kind_of
 from sktart.encoders.in_context._encoder import InContextEncoder
 from sktart.encoders.models._sentence import SentenceEncoder
 from sktart.encoders.models._transformers import TransformersEncoder
 from sktart.estimators._transformer import TartTransformer
 from sktart.exceptions import EncoderError
-
-
-@pytest.fixture
-def hub(monkeypatch):
-    """Return a dict that stands for the Hub and its cache, with what was asked of them."""
-    state = {"cache": {}, "hub": None, "asked": []}
-
-    def cached(repo, file, revision):
-        state["asked"].append(("cache", repo, revision))
-        return state["cache"].get(file)
-
-    def info(self, repo, revision, timeout):
-        state["asked"].append(("info", repo, revision))
-        if state["hub"] is None:
-            raise OSError("no network")
-        files = [path.name for path in state["hub"].iterdir()]
-        return huggingface_hub.hf_api.ModelInfo(id=repo, siblings=[{"rfilename": file} for file in files])
-
-    def download(repo, revision, ignore_patterns):
-        state["asked"].append(("download", repo, revision))
-        return str(state["hub"])
-
-    def one(repo, file, revision):
-        state["asked"].append((file, repo, revision))
-        raise huggingface_hub.errors.LocalEntryNotFoundError("absent")
-
-    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", cached)
-    monkeypatch.setattr(huggingface_hub.HfApi, "model_info", info)
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
-    monkeypatch.setattr(huggingface_hub, "hf_hub_download", one)
-    return state
-
-
-def cache_of(folder, *absent):
-    files = {path.name: str(path) for path in folder.iterdir()}
-    return files | dict.fromkeys(absent, huggingface_hub._CACHED_NO_EXIST)
-
 
 # Which kind of model
 
@@ -85,75 +42,6 @@ def test_folder_tells_its_kind(tiny, model_folder):
     assert (kind_of(tiny("gpt2")), kind_of(model_folder)) == ("transformers", "sentence")
     assert [reads_only_text(tiny(kind)) for kind in ("gpt2", "vit", "whisper")] == [True, False, False]
     assert reads_only_text("organisation/unknown")
-
-
-def test_hub_tells_the_kind_of_an_unknown_model(hub, tiny, model_folder):
-    hub["hub"] = tiny("gpt2")
-    encoder = resolve_encoder("organisation/model", ModelOptions(revision="v2"))
-    assert encoder.source == HubModel("organisation/model", kind="transformers")
-    # The cache shall remember that the Hub has no modules.json.
-    expected = [("download", "organisation/model", "v2"), ("modules.json", "organisation/model", "v2")]
-    assert hub["asked"][-2:] == expected
-    hub["hub"] = model_folder
-    encoder = resolve_encoder("organisation/model")
-    assert encoder.source == HubModel("organisation/model", kind="sentence")
-
-
-def test_cache_tells_the_kind_without_the_hub(hub, tiny, model_folder):
-    hub["cache"] = cache_of(model_folder)
-    assert type(resolve_encoder("organisation/model")) is SentenceEncoder
-    hub["cache"] = cache_of(tiny("gpt2"), "modules.json")
-    assert type(resolve_encoder("organisation/model")) is TransformersEncoder
-    assert {asked[0] for asked in hub["asked"]} == {"cache"}
-
-
-def test_hub_decides_where_the_cache_leaves_a_doubt(hub, tiny, model_folder):
-    """What transformers put into the cache lacks modules.json also for sentence-transformers models."""
-    hub["cache"], hub["hub"] = cache_of(tiny("bert")), model_folder
-    assert locate(HubModel("organisation/model")) == model_folder
-
-
-@pytest.mark.parametrize("local_files_only", [True, False])
-def test_without_the_hub_the_cache_counts_as_it_is(hub, tiny, local_files_only):
-    hub["cache"] = cache_of(tiny("gpt2"))
-    folder = locate(HubModel("organisation/model"), local_files_only=local_files_only)
-    assert folder == tiny("gpt2")
-    assert ("info" in {asked[0] for asked in hub["asked"]}) is not local_files_only
-
-
-def test_known_transformers_model_in_the_cache_needs_no_hub(hub, tiny):
-    hub["cache"] = cache_of(tiny("gpt_neo"))
-    assert locate(SHORT_NAMES["gpt-neo-125m"]) == tiny("gpt_neo")
-    assert {asked[0] for asked in hub["asked"]} == {"cache"}
-    with pytest.raises(EncoderError, match="'sentence-transformers/all-mpnet-base-v2' was not found"):
-        locate(SHORT_NAMES["all-mpnet-base-v2"])
-
-
-def test_environment_that_the_client_cannot_read(tmp_path):
-    code = "from sktart import TartTransformer; TartTransformer('organisation/model').fit(['good'])"
-    environment = os.environ | {"HF_HUB_DOWNLOAD_TIMEOUT": "abc"}
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120
-    )
-    assert re.search(
-        r"EncoderError: huggingface_hub .*environment .*HF_HUB_DOWNLOAD_TIMEOUT='abc'",
-        done.stderr.splitlines()[-1],
-    )
-
-
-def test_local_files_only(hub):
-    transformer = TartTransformer("gpt-neo-125m", local_files_only=True)
-    with pytest.raises(
-        EncoderError, match=r"not in the Hub cache; .*local_files_only=True, so the Hub was not asked"
-    ):
-        transformer.fit(["good"])
-    assert {asked[0] for asked in hub["asked"]} == {"cache"}
-
-
-def test_revision_reaches_the_hub_and_passes_over_packages(hub):
-    with pytest.raises(EncoderError, match="no package holds a copy of that revision"):
-        TartTransformer("all-MiniLM-L6-v2", revision="v9").fit(["good"])
-    assert {asked[2] for asked in hub["asked"]} == {"v9"}
 
 
 # Which options
