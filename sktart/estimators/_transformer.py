@@ -109,9 +109,11 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         Folder of a cache of encodings, shared by the clones, processes and sessions that name it: a row meets the
         same encoder once. What counts is the content of the row and of the encoder (weights, tokenizer, pooling,
         limits, precision; of a function its code and what it refers to; of a protocol the context), not their
-        names. Entries are in ``joblib/sktart`` in the folder; delete that, or call
-        ``joblib.Memory(folder).clear()``, to be rid of them. None keeps nothing. Numbers that pass through are
-        not kept; for a scikit-learn transformer, which learns from the rows, use ``Pipeline(memory=...)``.
+        names. A change is not noticed in files and services that your own encoder reads, nor in what its modules
+        import. There, give the encoder an attribute ``cache_key``, such as ``"v2"``: it counts instead. Entries are in
+        ``joblib/sktart`` in the folder; delete that, or call ``joblib.Memory(folder).clear()``, to be rid of them.
+        None keeps nothing. Numbers that pass through are not kept; for a scikit-learn transformer, which learns from
+        the rows, use ``Pipeline(memory=...)``.
     progress : bool or None, default=None
         Show a progress bar while a pretrained model works. None does so for transformers models, on a terminal, if it
         takes some seconds.

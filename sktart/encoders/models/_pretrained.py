@@ -127,7 +127,7 @@ def identify_pretrained(
     """
     if isinstance(source, tuple):
         pretrained = load_pretrained(source, options)
-        model = identify((pretrained.model, pretrained.processor), name)
+        model = digest(*(identify(part, name) for part in (pretrained.model, pretrained.processor)))
     else:
         folder = find_folder(source, options)
         check_weights(name, hash_weights(folder), sha256)

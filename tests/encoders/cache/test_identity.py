@@ -1,6 +1,7 @@
+"""The key of an encoder: the same in each process, another one with whatever changes its encodings."""
+
 import dataclasses
 import functools
-import pickle
 import re
 import subprocess
 import sys
@@ -11,6 +12,7 @@ from pathlib import Path
 import cloudpickle
 import numpy as np
 import pytest
+import tiny_models
 import torch
 
 from sktart.encoders.cache._identity import identify
@@ -24,10 +26,6 @@ def scaled(rows):
 
 
 @functools.lru_cache
-def remembered(row):
-    return row + 1
-
-
 def endless(row):
     return endless(row - 1) if row else scaled(row)
 
@@ -38,10 +36,7 @@ class Encoder:
 
     factor: int = 1
     words: frozenset = frozenset({"a", "b", "c"})
-
-    @property
-    def double(self):
-        return 2 * self.factor
+    double = property(lambda self: 2 * self.factor)
 
     @staticmethod
     def check(row):
@@ -51,172 +46,122 @@ class Encoder:
         return [super().__hash__() and self.double for row in rows if self.check(row)]
 
 
-class Network(torch.nn.Module):
-    def __init__(self, seed=0):
-        super().__init__()
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
-            self.layer = torch.nn.Linear(3, 3)
-
-    def forward(self, rows):
-        return self.layer(rows)
+def network(bias=0.0):
+    layer = torch.nn.Linear(3, 3)
+    torch.nn.init.constant_(layer.weight, 0.5)
+    torch.nn.init.constant_(layer.bias, bias)
+    return torch.nn.Sequential(layer, torch.nn.BatchNorm1d(3))
 
 
-VALUES = {
-    "function": scaled,
-    "cached": remembered,
-    "recursive": endless,
-    "instance": Encoder(),
-    "class": Encoder,
-    "bound": Encoder().__call__,
-    "partial": functools.partial(scaled, 1),
-    "network": Network(),
-    "half": torch.ones(3, dtype=torch.bfloat16),
-    "array": np.arange(6.0).reshape(2, 3).T,
-    "objects": np.array([1, "a", None], dtype=object),
-    "number": np.float32(2),
-    "ufunc": np.tanh,
-    "builtin": len,
-    "pattern": re.compile("a+"),
-    "join": ", ".join,
-    "lambda": lambda row: row in {"a", "b", "dd"},
-    "module": np,
-    "set": {"a", "b", ("c", 1)},
-    "dict": {"a": [1, 2.0, None], "b": {}},
-}
+VALUES = [
+    *(scaled, endless, functools.partial(scaled, 1), lambda row: row in {"a", "b", "dd"}),
+    *(Encoder, Encoder(), Encoder().__call__, network(), re.compile("a+"), {"a", "b", ("c", 1)}),
+    *(np, np.tanh, len, ", ".join, np.float32(2), np.array([1, "a", None], dtype=object)),
+    *(np.arange(6.0).reshape(2, 3).T, torch.ones(3, dtype=torch.bfloat16), {"a": [1, 2.0, None], "b": {}}),
+]
 
 
-def hashes():
-    return {name: identify(value, name) for name, value in VALUES.items()}
+def hashes(values=VALUES):
+    return [identify(value, "mine") for value in values]
 
 
-def test_different_values_have_different_hashes():
-    assert len(set(hashes().values())) == len(VALUES)
-
-
-@pytest.mark.parametrize("name", VALUES)
-def test_a_copy_from_another_process_has_the_same_hash(name):
-    sent = cloudpickle.loads(cloudpickle.dumps(VALUES[name]))
-    assert identify(sent, name) == identify(VALUES[name], name)
-
-
-def test_each_session_has_the_same_hashes():
+def test_each_value_has_a_hash_of_its_own_and_the_same_in_each_process():
+    expected = hashes()
+    assert len(set(expected)) == len(VALUES)
+    folders = [str(Path(__file__).parent), str(Path(tiny_models.__file__).parent)]
     code = f"""
-import sys
-sys.path.insert(0, {str(Path(__file__).parent)!r})
+import pickle, sys
+sys.path += {folders!r}
+sent = pickle.load(sys.stdin.buffer)
 import test_identity
-print(test_identity.hashes())
+print(test_identity.hashes(), test_identity.hashes(sent))
 """
-    done = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, timeout=120, check=True
+    cloudpickle.register_pickle_by_value(sys.modules[__name__])  # as what is made in a notebook
+    sent = cloudpickle.dumps(VALUES)
+    cloudpickle.unregister_pickle_by_value(sys.modules[__name__])
+    found = subprocess.run(
+        [sys.executable, "-c", code], input=sent, stdout=subprocess.PIPE, timeout=120, check=True
     )
-    assert done.stdout.strip() == repr(hashes())
+    assert found.stdout.decode().strip() == f"{expected} {expected}"
 
 
-# What changes a hash
-
-
-def made_from(source, **names):
-    """Return the function `encode` of a module with this source."""
-    module = types.ModuleType("mine")
-    vars(module).update(names)
+def made_from(source, scale):
+    """Return the function `encode` of a script with this source and a global `scale`."""
+    module = types.ModuleType("__main__")
+    module.scale = scale
     exec(compile(source, "mine.py", "exec"), vars(module))
     return module.encode
 
 
-PLAIN = "def encode(rows, power=2):\n    return rows ** power\n"
+CLASS = (
+    "class A:\n b = {}\nclass Encode(A):\n c = {}\n def __call__(self, rows): return {}\nencode = Encode()"
+)
+SOURCES = [
+    "def encode(rows, power=2): return rows ** power",
+    "def encode(rows, power=3): return rows ** power",
+    "def encode(rows, *, power=2): return rows ** power",
+    "def encode(rows, power=2): return rows ** power + 1",
+    "def encode(rows, power=2): return rows * power",
+    "def help(row): return row + 1\ndef encode(rows): return help(rows)",
+    "def help(row): return row + 2\ndef encode(rows): return help(rows)",
+    *(CLASS.format(*parts) for parts in [(1, 1, "rows"), (2, 1, "rows"), (1, 2, "rows"), (1, 1, "[]")]),
+    "def encode(rows): return rows.scale",  # an attribute, no global
+]
+SCALED = ["def encode(rows): return rows * scale", "def encode(rows): return [row * scale for row in rows]"]
+
+
+def test_changed_code_changes_the_hash(monkeypatch):
+    # A worker of joblib starts from a file of joblib.
+    monkeypatch.setattr(sys.modules["__main__"], "__file__", np.__file__, raising=False)
+    made, moved, scaled = (
+        hashes(made_from(start + source, scale) for source in SOURCES + SCALED)
+        for start, scale in [("", 1), ("\n\n# a comment\n", 1), ("", 2)]
+    )
+    assert moved == made
+    assert scaled[:-2] == made[:-2]
+    assert len({*made, *scaled}) == len(SOURCES) + 2 * len(SCALED)
 
 
 @pytest.mark.parametrize(
-    "source, names",
+    "make, first, second",
     [
-        ("def encode(rows, power=3):\n    return rows ** power\n", {}),
-        ("def encode(rows, *, power=2):\n    return rows ** power\n", {}),
-        ("def encode(rows, power=2):\n    return rows ** power + 1\n", {}),
-        ("def encode(rows, power=2):\n    return rows * power\n", {}),
-        ("def encode(rows, power=2):\n    return rows ** scale\n", {"scale": 2}),
-        ("def encode(rows, power=2):\n    return rows ** scale\n", {"scale": 3}),
-        ("def encode(rows, power=2):\n    return (lambda row: row ** scale)(rows)\n", {"scale": 3}),
-        ("def encode(rows, power=2):\n    return (lambda row: row ** scale)(rows)\n", {"scale": 4}),
-        ("def help(row):\n    return row + 1\ndef encode(rows):\n    return help(rows)\n", {}),
-        ("def help(row):\n    return row + 2\ndef encode(rows):\n    return help(rows)\n", {}),
-        ("class Encode:\n    def __call__(self, rows):\n        return rows\nencode = Encode()\n", {}),
-        ("class Encode:\n    def __call__(self, rows):\n        return rows + 1\nencode = Encode()\n", {}),
-        ("class A:\n    b = 1\nclass Encode(A):\n    pass\nencode = Encode()\n", {}),
-        ("class A:\n    b = 2\nclass Encode(A):\n    pass\nencode = Encode()\n", {}),
+        (lambda held: lambda rows: rows * held, np.ones(2), np.array([1, 2.0])),
+        (Encoder, 1, 2),
+        (functools.cached_property, scaled, endless),
+        (network, 0.0, 1e-6),
+        (network().train, True, False),
+        (lambda same: same, (1, 2), [1, 2]),
+        (list, ("ab", "c"), ("a", "bc")),
+        (list, [1], [1.0]),
+        (list, [True], [1]),
+        (list, [[]], [[[]]]),
+        (lambda dtype: np.zeros(2, dtype), "f8", "f4"),
+        (np.zeros, (1, 2), (2, 1)),
+        (lambda dtype: torch.zeros(2, dtype=dtype), torch.float32, torch.int32),
     ],
 )
-def test_changed_code_changes_the_hash(source, names):
-    others = test_changed_code_changes_the_hash.pytestmark[0].args[1]
-    made = identify(made_from(source, **names), "mine")
-    assert made == identify(made_from("\n\n# a comment\n" + source, **names), "mine")
-    rest = [identify(made_from(*other[:1], **other[1]), "mine") for other in [*others, (PLAIN, {})]]
-    assert rest.count(made) == 1
-
-
-def test_what_a_closure_holds_counts():
-    def make(held):
-        return lambda rows: rows * held
-
-    assert identify(make(np.ones(2)), "mine") == identify(make(np.ones(2)), "mine")
-    assert identify(make(np.ones(2)), "mine") != identify(make(np.array([1, 2.0])), "mine")
-
-
-def test_an_empty_closure_can_be_hashed():
-    def encode(rows):
-        return later(rows)
-
-    before = identify(encode, "mine")
-    later = len
-    assert identify(encode, "mine") != before
-
-
-def test_state_and_weights_count():
-    assert identify(Encoder(), "mine") != identify(Encoder(factor=2), "mine")
-    assert identify(Network(), "mine") == identify(Network(), "mine")
-    network = Network()
-    with torch.no_grad():
-        network.layer.bias[0] += 1
-    assert identify(network, "mine") != identify(Network(), "mine")
-    assert identify(Network().eval(), "mine") != identify(Network(), "mine")
-
-
-@pytest.mark.parametrize(
-    "first, second",
-    [
-        ([1, 2], (1, 2)),
-        (["ab", "c"], ["a", "bc"]),
-        ([1], [1.0]),
-        ([True], [1]),
-        ({"a": 1}, [("a", 1)]),
-        (np.zeros(2), np.zeros(2, dtype=np.float32)),
-        (np.zeros((1, 2)), np.zeros((2, 1))),
-        (torch.zeros(2), torch.zeros(2, dtype=torch.int32)),
-        ([[]], [[[]]]),
-    ],
-)
-def test_alike_is_not_the_same(first, second):
-    assert identify(first, "mine") != identify(second, "mine")
+def test_what_it_holds_counts(make, first, second):
+    key = identify(make(first), "mine")
+    assert key == identify(make(first), "mine") != identify(make(second), "mine")
 
 
 def test_what_contains_itself_can_be_hashed():
-    first, second = [1], [1]
-    first.append(first)
-    second.append(second)
-    assert identify(first, "mine") == identify(second, "mine")
+    values = [[1], [1]]
+    for value in values:
+        value.append(value)
+    assert len(set(hashes(values))) == 1
 
 
-def test_a_tokenizer_is_the_same_after_use():
-    from tiny_models import build_tokenizer
-
-    tokenizer = build_tokenizer("bert")
+def test_a_tokenizer_counts_by_its_limits_but_not_by_its_last_call():
+    tokenizer = tiny_models.build_tokenizer("bert")
     before = identify(tokenizer, "mine")
     tokenizer(["a good film", "bad"], padding=True, truncation=True, max_length=3)
     assert identify(tokenizer, "mine") == before
-    assert identify(build_tokenizer("bert", max_length=7), "mine") != before
+    tokenizer.model_max_length = 7
+    assert identify(tokenizer, "mine") != before
 
 
-def test_a_module_of_ones_own_counts_by_its_file(tmp_path, monkeypatch):
+def test_a_module_of_ones_own_counts_by_its_source(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     file = tmp_path / "helper_of_mine.py"
     file.write_text("SCALE = 1\n")
@@ -227,31 +172,19 @@ def test_a_module_of_ones_own_counts_by_its_file(tmp_path, monkeypatch):
     assert identify(helper_of_mine, "mine") != before
 
 
-# What cannot be hashed
-
-
 class Locked:
-    def __init__(self):
-        self.lock = threading.Lock()
-
-    def __call__(self, rows):
-        return rows
+    def __init__(self, **attributes):
+        vars(self).update(attributes, lock=threading.Lock())
 
 
-class Unlocked(Locked):
-    def __getstate__(self):
-        return {}
-
-
-@pytest.mark.parametrize("value", [Locked(), (row for row in [])])
-def test_what_pickle_cannot_take_apart_is_refused(value):
+@pytest.mark.parametrize("value", [Locked(), (row for row in []), types.ModuleType("mine")])
+def test_what_cannot_be_taken_apart_is_refused(value):
     with pytest.raises(
-        EncoderError, match=r"whether encoder mine has changed, .*cannot pickle.* method __getstate__"
+        EncoderError, match=r"encoder mine has .*Error: .* attribute cache_key, .* memory=None"
     ):
         identify(value, "mine")
 
 
-def test_a_class_can_say_what_counts():
-    assert identify(Unlocked(), "mine") == identify(Unlocked(), "mine")
-    with pytest.raises(TypeError):
-        pickle.dumps(Locked())
+def test_an_encoder_can_say_what_counts():
+    assert len(set(hashes([Locked(cache_key=key) for key in ("v1", "v1", "v2")]))) == 2
+    assert identify(Locked(cache_key="v1"), "mine") != identify(Locked(cache_key="v1"), "other")
