@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from dataclasses import replace
 
 import torch
 from torch.utils.data import Dataset
 
 from sktart.pretrain._recipe import Recipe
-from sktart.priors import Tasks, sample_tasks
+from sktart.priors import Component, Tasks, sample_tasks
 
 
 class TaskStream(Dataset):
@@ -38,8 +38,8 @@ class TaskStream(Dataset):
         groups = range(step * recipe.groups, (step + 1) * recipe.groups)
         components = [
             _limited(component, recipe, step)
-            for component in recipe.prior
-            if component.get("from_step", 0) <= step
+            for component in recipe.components
+            if component.from_step <= step
         ]
         return [
             sample_tasks(
@@ -63,16 +63,14 @@ def group_seed(seed: int, group: int) -> int:
     return (seed * 2654435769 + group) % 2**32
 
 
-def _limited(component: Mapping[str, Any], recipe: Recipe, step: int) -> Mapping[str, Any]:
+def _limited(component: Component, recipe: Recipe, step: int) -> Component:
     """Return a component of the prior within what the curriculum allows at a step."""
-    limited = dict(component)
-    if "context_rows" in component:
-        limited["context_rows"] = _at_most(component["context_rows"], recipe.limit("context_rows", step))
-    options = component.get("options", {})
+    context_rows, options = component.context_rows, dict(component.options)
+    if context_rows:
+        context_rows = _at_most(context_rows, recipe.limit("context_rows", step))
     if "n_features" in options:
-        n_features = _at_most(options["n_features"], recipe.limit("n_features", step))
-        limited["options"] = {**options, "n_features": n_features}
-    return limited
+        options["n_features"] = _at_most(options["n_features"], recipe.limit("n_features", step))
+    return replace(component, context_rows=context_rows, options=options)
 
 
 def _at_most(bounds: Sequence[int], limit: int | None) -> tuple[int, int]:

@@ -1,5 +1,6 @@
 """Synthetic tasks: each family is one function of a generator, a mixture of them is data in a recipe. Torch only."""
 
-from sktart.priors._mixture import FAMILIES, FEWEST_TASKS, Tasks, sample_tasks
+from sktart.priors._component import FAMILIES, Component
+from sktart.priors._mixture import FEWEST_TASKS, Tasks, sample_tasks
 
-__all__ = ["FAMILIES", "FEWEST_TASKS", "Tasks", "sample_tasks"]
+__all__ = ["FAMILIES", "FEWEST_TASKS", "Component", "Tasks", "sample_tasks"]

@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Generator, Tensor
 
-from sktart.priors._clusters import sample_clusters
+from sktart.priors._component import FAMILIES, Component
 from sktart.priors._draws import log_uniform_int
-from sktart.priors._linear import sample_linear
-from sktart.priors._logistic import sample_logistic
-from sktart.priors._mlp import sample_mlp
-from sktart.priors._topics import sample_topics
 from sktart.priors._treatments import balance, each_class_first, label_noise, project, unit_rows
 
-FAMILIES: dict[str, Callable[..., tuple[Tensor, Tensor]]] = {
-    "logistic": sample_logistic,
-    "linear": sample_linear,
-    "clusters": sample_clusters,
-    "mlp": sample_mlp,
-    "topics": sample_topics,
-}
 FEWEST_TASKS = 2  # drawn at once, however large they are
 
 
@@ -45,7 +34,7 @@ class Tasks:
 
 def sample_tasks(
     generator: Generator,
-    components: Sequence[Mapping[str, Any]],
+    components: Sequence[Component | Mapping[str, Any]],
     *,
     context_rows: tuple[int, int],
     query_rows: int,
@@ -57,16 +46,8 @@ def sample_tasks(
     Parameters
     ----------
     generator : torch.Generator
-    components : sequence of dict
-        Each has `family`, `weight` (its share of draws) and `n_classes` (bounds, log-uniform), and may have `options`
-        of the family and
-
-        - `balanced`, the share of tasks whose rows are taken from each class in turn; twice as many rows are drawn
-        - `unit_rows`, the share of tasks whose rows lie on a sphere
-        - `label_noise`, the share of tasks with wrong labels, which come after balancing
-        - `each_class`, whether the context begins with a row of each class; true unless said otherwise
-        - `projected`, the share of calls that put principal components of the context in place of features
-        - `context_rows`, in place of those of the call
+    components : sequence of Component or dict
+        One of them is drawn by its weight; a dict is read as in a recipe file.
     context_rows : (int, int)
         Bounds of N, log-uniform; at least the number of classes is taken.
     query_rows : int
@@ -79,24 +60,23 @@ def sample_tasks(
     -------
     Tasks
     """
-    weights = torch.tensor([float(component["weight"]) for component in components])
-    chosen = components[int(torch.multinomial(weights, 1, generator=generator))]
-    n_classes = log_uniform_int(generator, chosen["n_classes"])
-    n_context = max(log_uniform_int(generator, chosen.get("context_rows", context_rows)), n_classes)
+    mixture = [part if isinstance(part, Component) else Component.from_dict(part) for part in components]
+    weights = torch.tensor([float(part.weight) for part in mixture])
+    chosen = mixture[int(torch.multinomial(weights, 1, generator=generator))]
+    n_classes = log_uniform_int(generator, chosen.n_classes)
+    n_context = max(log_uniform_int(generator, chosen.context_rows or context_rows), n_classes)
     n_rows = n_context + query_rows
     n_tasks = max(FEWEST_TASKS, min(max_tasks, max_tokens // (n_rows * n_classes)))
-    balanced = chosen.get("balanced", 0.0)
     # A rare class has to last for as many turns as the others.
-    n_drawn = 2 * n_rows if balanced else n_rows
-    family = FAMILIES[chosen["family"]]
-    x, y = family(generator, n_tasks, n_drawn, n_classes, **chosen.get("options", {}))
-    if balanced:
-        x, y = balance(generator, x, y, n_classes, balanced, n_rows)
-    x = unit_rows(generator, x, chosen.get("unit_rows", 0.0))
-    y = label_noise(generator, y, n_classes, chosen.get("label_noise", 0.0))
-    if chosen.get("each_class", True):
+    n_drawn = 2 * n_rows if chosen.balanced else n_rows
+    x, y = FAMILIES[chosen.family].sample(generator, n_tasks, n_drawn, n_classes, **chosen.options)
+    if chosen.balanced:
+        x, y = balance(generator, x, y, n_classes, chosen.balanced, n_rows)
+    x = unit_rows(generator, x, chosen.unit_rows)
+    y = label_noise(generator, y, n_classes, chosen.label_noise)
+    if chosen.each_class:
         x, y = each_class_first(x, y, n_classes)
     context_x, query_x = x[:, :n_context], x[:, n_context:]
-    if torch.rand((), generator=generator) < chosen.get("projected", 0.0):
+    if torch.rand((), generator=generator) < chosen.projected:
         context_x, query_x = project(generator, context_x, query_x)
     return Tasks(context_x, y[:, :n_context], query_x, y[:, n_context:], n_classes)

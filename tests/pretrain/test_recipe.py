@@ -2,7 +2,7 @@
 
 import json
 import math
-from dataclasses import replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
@@ -10,8 +10,8 @@ import torch
 from tiny_recipe import COMPONENT, VALUES
 
 from sktart.exceptions import CheckpointError, RecipeError
-from sktart.pretrain._recipe import COMPONENT_KEYS, Recipe, read_recipe, recipe_from_dict
-from sktart.priors import sample_tasks
+from sktart.pretrain._recipe import read_recipe, recipe_from_dict
+from sktart.priors import Component, sample_tasks
 from sktart.reasoners._config import DecoderConfig, GramConfig, config_from_dict
 from sktart.zoo._registry import PACKAGE
 
@@ -61,50 +61,88 @@ def test_fingerprint_changes_with_each_value_and_not_with_the_order_of_keys():
     assert recipe_from_dict(dict(reversed(VALUES.items()))).fingerprint() == reference
 
 
-def test_fingerprint_tells_inner_values_of_the_prior_apart():
-    recipes = [
-        recipe_from_dict({**VALUES, "prior": [{**COMPONENT, "options": options}]})
-        for options in ({}, {"scale": [1, 2]}, {"scale": [1, 3]})
-    ]
-    assert len({recipe.fingerprint() for recipe in recipes}) == 3
+def test_a_component_is_written_as_it_was_given():
+    every = {
+        **COMPONENT,
+        **{"from_step": 0, "each_class": True, "context_rows": [4, 6], "options": {"scale": [1, 2]}},
+        **{"balanced": 0.5, "unit_rows": 1, "label_noise": 0, "projected": 0.1},
+    }
+    priors = [[COMPONENT], [{**COMPONENT, "options": {}}], [every], [{**every, "options": {"scale": [1, 3]}}]]
+    recipes = [recipe_from_dict({**VALUES, "prior": prior}) for prior in priors]
+    assert [list(recipe.to_dict()["prior"]) for recipe in recipes] == priors
+    assert len({recipe.fingerprint() for recipe in recipes}) == 4
+    assert recipes[0].components == recipes[1].components
+    assert asdict(recipes[2].components[0]) == {**every, "n_classes": (2, 3), "context_rows": (4, 6)}
 
 
-def test_unknown_and_missing_keys_are_named():
-    values = {key: value for key, value in VALUES.items() if key not in ("seed", "steps")} | {"step": 4}
-    with pytest.raises(RecipeError, match=r"missing \['seed', 'steps'\], unknown \['step'\]"):
-        recipe_from_dict(values)
+COMPONENT_KEYS = r"a component has the keys \['balanced', .*\]: missing "
+WRONG = [
+    ({"query_rows": 0}, "query_rows must be a positive integer, got 0"),
+    ({"steps": 4.0}, "steps must be a positive integer, got 4.0"),
+    ({"groups": True}, "groups must be a positive integer, got True"),
+    ({"max_tasks": "8"}, "max_tasks must be a positive integer, got '8'"),
+    ({"steps_per_epoch": 3}, r"steps_per_epoch \(=3\) must divide steps \(=4\)"),
+    ({"seed": -1}, "seed must be an integer from 0 up to 2147483647, got -1"),
+    ({"seed": 2**31}, "seed must be an integer from 0 up to 2147483647, got 2147483648"),
+    ({"warmup_steps": -1}, "warmup_steps must be an integer from 0, got -1"),
+    ({"muon_learning_rate": "fast"}, "muon_learning_rate must be a finite number from 0, got 'fast'"),
+    ({"adamw_learning_rate": math.nan}, "adamw_learning_rate must be a finite number from 0, got nan"),
+    ({"weight_decay": -0.1}, "weight_decay must be a finite number from 0, got -0.1"),
+    ({"name": 7}, "name must be a string, got 7"),
+    ({"context_rows": [8, 4]}, r"context_rows must be two rising positive integers, got \(8, 4\)"),
+    ({"context_rows": [0, 4]}, r"context_rows .* got \(0, 4\)"),
+    ({"context_rows": [4]}, r"context_rows .* got \(4,\)"),
+    ({"context_rows": ["4", "8"]}, r"context_rows .* got \('4', '8'\)"),
+    ({"context_rows": 8}, "context_rows .* got 8"),
+    ({"precision": "float16"}, "precision must be 'float32' or 'bfloat16', got 'float16'"),
+    ({"optimizer": "sgd"}, "optimizer must be 'muon' or 'adam', got 'sgd'"),
+    ({"initialise": "nearest-mean"}, r"initialise must be one of \('random',\) for a gram reasoner, got"),
+    ({"curriculum": [1]}, r"curriculum must be an object that may have \['n_features', 'context_rows'\]"),
+    ({"curriculum": {"steps": [1, 2, 1, 1]}}, "curriculum must be an object that may have"),
+    ({"curriculum": {"n_features": [1, 2, 1]}}, r"n_features of curriculum must be \[start, end, increment"),
+    ({"curriculum": {"n_features": [1, 2, 1, 0]}}, "positive integers, got"),
+    ({"network": "gram"}, "network must be an object, got 'gram'"),
+    ({"network": {**VALUES["network"], "width": 7}}, r"network: width \(=7\) must be divisible"),
+    ({"network": {"family": "gram"}}, "network: .*missing .*'width'"),
+    ({"prior": []}, r"prior must be a list of components, got \[\]"),
+    ({"prior": COMPONENT}, "prior must be a list of components, got {"),
+    ({"prior": ["linear"]}, "a component of prior must be an object, got 'linear'"),
+    ({"prior": [{"family": "linear"}]}, COMPONENT_KEYS + r"\['n_classes', 'weight'\], unknown \[\]"),
+    ({"prior": [{**COMPONENT, "from_step": 1}]}, "prior must have a component without from_step, to begin"),
+]
+WRONG_COMPONENT = [
+    ({"family": "quadratic"}, r"unknown family 'quadratic', known are \['clusters', 'linear', 'logistic'"),
+    ({"family": ["linear"]}, "unknown family .*linear"),
+    ({"wieght": 1}, COMPONENT_KEYS + r"\[\], unknown \['wieght'\]"),
+    ({"weight": 0}, "weight of linear must be a positive number, got 0"),
+    ({"weight": "much"}, "weight of linear must be a positive number, got 'much'"),
+    ({"weight": math.inf}, "weight of linear must be a positive number, got inf"),
+    ({"n_classes": [1, 2]}, r"n_classes of linear must be two rising integers from 2 to inf, got \(1, 2\)"),
+    ({"n_classes": [4, 2]}, r"n_classes of linear .* got \(4, 2\)"),
+    ({"n_classes": 2}, "n_classes of linear .* got 2"),
+    ({"family": "logistic"}, r"n_classes of logistic must be two .* from 2 to 2, got \(2, 3\)"),
+    ({"from_step": -1}, "from_step of linear must be an integer from 0, got -1"),
+    ({"from_step": "late"}, "from_step of linear must be an integer from 0, got 'late'"),
+    ({"each_class": 1}, "each_class of linear must be true or false, got 1"),
+    ({"label_noise": 1.5}, "label_noise of linear must be a number from 0 to 1, got 1.5"),
+    ({"unit_rows": "all"}, "unit_rows of linear must be a number from 0 to 1, got 'all'"),
+    ({"balanced": -0.1}, "balanced of linear must be a number from 0 to 1, got -0.1"),
+    ({"projected": True}, "projected of linear must be a number from 0 to 1, got True"),
+    ({"context_rows": [8, 4]}, r"context_rows of linear must be two rising positive .*, got \(8, 4\)"),
+    ({"context_rows": []}, r"context_rows of linear .* got \[\]"),
+    ({"context_rows": None}, "context_rows of linear .* got None"),
+    (
+        {"options": {"spectra": [0, 1]}},
+        "options of linear must be .* may have .*'spectrum'.*, got .*'spectra'",
+    ),
+    ({"options": {"n_tasks": 3}}, "options of linear must be an object that may have"),
+    ({"options": None}, "options of linear .* got None"),
+]
 
 
 @pytest.mark.parametrize(
     "change, message",
-    [
-        ({"query_rows": 0}, "query_rows must be a positive integer, got 0"),
-        ({"steps": 4.0}, "steps must be a positive integer, got 4.0"),
-        ({"groups": True}, "groups must be a positive integer, got True"),
-        ({"max_tasks": "8"}, "max_tasks must be a positive integer, got '8'"),
-        ({"max_tokens": None}, "max_tokens must be a positive integer, got None"),
-        ({"steps_per_epoch": 3}, r"steps_per_epoch \(=3\) must divide steps \(=4\)"),
-        ({"seed": -1}, "seed must be an integer from 0 up to 2147483647, got -1"),
-        ({"seed": 2**31}, "seed must be an integer from 0 up to 2147483647, got 2147483648"),
-        ({"seed": "0"}, "seed must be an integer .* got '0'"),
-        ({"warmup_steps": -1}, "warmup_steps must be an integer from 0, got -1"),
-        ({"muon_learning_rate": "fast"}, "muon_learning_rate must be a finite number from 0, got 'fast'"),
-        ({"adamw_learning_rate": math.nan}, "adamw_learning_rate must be a finite number from 0, got nan"),
-        ({"weight_decay": -0.1}, "weight_decay must be a finite number from 0, got -0.1"),
-        ({"name": 7}, "name must be a string, got 7"),
-        ({"context_rows": [8, 4]}, r"context_rows must be two rising positive integers, got \(8, 4\)"),
-        ({"context_rows": [0, 4]}, r"context_rows .* got \(0, 4\)"),
-        ({"context_rows": [4]}, r"context_rows .* got \(4,\)"),
-        ({"context_rows": ["4", "8"]}, r"context_rows .* got \('4', '8'\)"),
-        ({"context_rows": 8}, "context_rows must be a list, got 8"),
-        ({"precision": "float16"}, "precision must be 'float32' or 'bfloat16', got 'float16'"),
-        ({"prior": []}, "prior must have at least one component"),
-        ({"prior": COMPONENT}, "prior must be a list"),
-        ({"prior": ["linear"]}, "a component of prior must be an object, got 'linear'"),
-        ({"network": "gram"}, "network must be an object, got 'gram'"),
-        ({"network": {**VALUES["network"], "width": 7}}, r"network: width \(=7\) must be divisible"),
-        ({"network": {"family": "gram"}}, "network: .*missing .*'width'"),
-    ],
+    WRONG + [({"prior": [COMPONENT, {**COMPONENT, **part}]}, message) for part, message in WRONG_COMPONENT],
     ids=str,
 )
 def test_a_value_that_breaks_its_rule_is_named(change, message):
@@ -112,68 +150,12 @@ def test_a_value_that_breaks_its_rule_is_named(change, message):
         recipe_from_dict({**VALUES, **change})
 
 
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        (
-            {"family": "quadratic"},
-            r"unknown family 'quadratic', known are \['clusters', 'linear', 'logistic'",
-        ),
-        ({"family": ["linear"]}, r"unknown family \['linear'\]"),
-        ({"wieght": 1}, "a component has weight and n_classes, and may have .*'wieght'"),
-        ({"weight": 0}, "weight of linear must be a positive number, got 0"),
-        ({"weight": "much"}, "weight of linear must be a positive number, got 'much'"),
-        ({"weight": math.inf}, "weight of linear must be a positive number, got inf"),
-        ({"n_classes": [1, 2]}, r"n_classes of linear must be two rising integers from 2, got \[1, 2\]"),
-        ({"n_classes": [4, 2]}, r"n_classes of linear .* got \[4, 2\]"),
-        ({"n_classes": 2}, "n_classes of linear .* got 2"),
-        ({"family": "logistic"}, r"n_classes of logistic must be \[2, 2\], got \[2, 3\]"),
-        ({"from_step": -1}, "from_step of linear must be an integer from 0, got -1"),
-        ({"from_step": "late"}, "from_step of linear must be an integer from 0, got 'late'"),
-        ({"label_noise": 1.5}, "label_noise of linear must be a number from 0 to 1, got 1.5"),
-        ({"unit_rows": "all"}, "unit_rows of linear must be a number from 0 to 1, got 'all'"),
-        ({"balanced": -0.1}, "balanced of linear must be a number from 0 to 1, got -0.1"),
-        ({"projected": True}, "projected of linear must be a number from 0 to 1, got True"),
-        ({"context_rows": [8, 4]}, r"context_rows of linear must be two rising positive .*, got \[8, 4\]"),
-        ({"context_rows": [0, 4]}, r"context_rows of linear must be .* got \[0, 4\]"),
-        ({"context_rows": None}, "context_rows of linear must be .* got None"),
-        ({"options": {"spectra": [0, 1]}}, "options of linear may have .*'spectrum'.*, got .*'spectra'"),
-        ({"options": {"n_tasks": 3}}, "options of linear may have"),
-        ({"options": None}, "options of linear may have .* got None"),
-    ],
-    ids=str,
-)
-def test_a_component_that_breaks_a_rule_is_named(change, message):
-    with pytest.raises(RecipeError, match=message):
-        recipe_from_dict({**VALUES, "prior": [COMPONENT, {**COMPONENT, **change}]})
-
-
-def test_a_component_may_have_every_key():
-    every = {
-        **COMPONENT,
-        "from_step": 0,
-        "each_class": True,
-        "context_rows": [4, 6],
-        "balanced": 0.5,
-        "unit_rows": 1,
-        "label_noise": 0,
-        "projected": 0.1,
-        "options": {"scale": [1, 2]},
-    }
-    assert set(every) == COMPONENT_KEYS
-    assert recipe_from_dict({**VALUES, "prior": [every]}).prior == (every,)
-
-
-def test_component_without_weight_is_named():
+def test_unknown_and_missing_keys_are_named():
+    values = {key: value for key, value in VALUES.items() if key not in ("seed", "steps")} | {"step": 4}
     with pytest.raises(
-        RecipeError, match=r"a component has weight and n_classes.* got \['family', 'n_classes'\]"
+        RecipeError, match=r"a recipe has .*: missing \['seed', 'steps'\], unknown \['step'\]"
     ):
-        recipe_from_dict({**VALUES, "prior": [{"family": "linear", "n_classes": [2, 2]}]})
-
-
-def test_some_component_must_be_there_from_the_beginning():
-    with pytest.raises(RecipeError, match="prior must have a component without from_step, to begin with"):
-        recipe_from_dict({**VALUES, "prior": [{**COMPONENT, "from_step": 1}]})
+        recipe_from_dict(values)
 
 
 def test_all_problems_are_said_at_once():
@@ -184,11 +166,11 @@ def test_all_problems_are_said_at_once():
         recipe_from_dict(bad)
 
 
-def test_a_recipe_made_in_python_obeys_the_same_rules():
-    recipe = recipe_from_dict(VALUES)
-    assert isinstance(recipe, Recipe)
+def test_what_is_made_in_python_obeys_the_same_rules():
     with pytest.raises(RecipeError, match="recipe 'tiny': steps must be a positive integer, got -2"):
-        replace(recipe, steps=-2)
+        replace(recipe_from_dict(VALUES), steps=-2)
+    with pytest.raises(RecipeError, match=r"^weight of mlp must be .*; projected of mlp must be .*, got 2$"):
+        Component("mlp", -1, (2, 2), projected=2)
 
 
 def test_no_file(tmp_path):
@@ -196,17 +178,18 @@ def test_no_file(tmp_path):
         read_recipe(tmp_path / "none.json")
 
 
-@pytest.mark.parametrize("content", [b"{", b"", b"\xff\xfe{}"], ids=str)
-def test_no_json(tmp_path, content):
+@pytest.mark.parametrize(
+    "content, message",
+    [(content, "is not JSON: ") for content in (b"{", b"", b"\xff\xfe{}")]
+    + [
+        (b"[]", "must hold a JSON object; it holds a list"),
+        (b"null", "must hold a JSON object; it holds a NoneType"),
+    ],
+    ids=str,
+)
+def test_a_file_that_is_no_json_object(tmp_path, content, message):
     (tmp_path / "recipe.json").write_bytes(content)
-    with pytest.raises(RecipeError, match=r"recipe\.json is not JSON: "):
-        read_recipe(tmp_path / "recipe.json")
-
-
-@pytest.mark.parametrize("content, kind", [("[]", "list"), ("3", "int"), ("null", "NoneType")])
-def test_json_but_no_object(tmp_path, content, kind):
-    (tmp_path / "recipe.json").write_text(content, encoding="utf-8")
-    with pytest.raises(RecipeError, match=f"must hold a JSON object; it holds a {kind}"):
+    with pytest.raises(RecipeError, match=rf"recipe\.json {message}"):
         read_recipe(tmp_path / "recipe.json")
 
 
@@ -252,36 +235,9 @@ def test_config_of_the_network_is_strict(change, message):
 
 def test_curriculum_rises_in_steps_to_its_end():
     recipe = recipe_from_dict({**VALUES, "curriculum": {"n_features": [4, 16, 4, 1000]}})
-    assert [recipe.limit("n_features", step) for step in (0, 999, 1000, 2999, 3000, 10**6)] == [
-        4,
-        4,
-        8,
-        12,
-        16,
-        16,
-    ]
+    limits = [recipe.limit("n_features", step) for step in (0, 999, 1000, 2999, 3000, 10**6)]
+    assert limits == [4, 4, 8, 12, 16, 16]
     assert recipe.limit("context_rows", 0) is None
-
-
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        ({"initialise": "nearest-mean"}, r"initialise of a gram reasoner must be one of \('random',\), got"),
-        ({"optimizer": "sgd"}, "optimizer must be 'muon' or 'adam', got 'sgd'"),
-        ({"curriculum": [1]}, r"curriculum must be an object that may have \['n_features', 'context_rows'\]"),
-        ({"curriculum": {"steps": [1, 2, 1, 1]}}, "curriculum must be an object that may have"),
-        (
-            {"curriculum": {"n_features": [1, 2, 1]}},
-            r"curriculum of n_features must be \[start, end, increment",
-        ),
-        ({"curriculum": {"n_features": [1, 2, 1, 0]}}, "positive integers, got"),
-        ({"prior": [{**COMPONENT, "each_class": 1}]}, "each_class of .* must be true or false, got 1"),
-    ],
-    ids=str,
-)
-def test_rules_of_optimizer_and_curriculum(change, message):
-    with pytest.raises(RecipeError, match=message):
-        recipe_from_dict({**VALUES, **change})
 
 
 def decoder_values(**component):
@@ -305,18 +261,24 @@ def test_context_rows_of_a_decoder_are_those_of_its_components():
     assert recipe_from_dict(values).network.n_pairs == 12
 
 
+OF_DECODER = "of a component for a decoder must be"
+
+
 @pytest.mark.parametrize(
     "values, message",
     [
-        (decoder_values(context_rows=[4, 9]), r"together \(=13\) must not exceed n_pairs \(=12\)"),
-        (decoder_values(balanced=0.5), "sequences that are not balanced, .* got balanced 0.5"),
-        (decoder_values() | {"query_rows": 5}, r"together \(=13\) must not exceed n_pairs \(=12\)"),
-        (decoder_values(options={"n_features": [1, 5]}), "n_features must not exceed the network's 4, got"),
-        (decoder_values(options={}), "n_features must not exceed the network's 4, got"),
-        (decoder_values(each_class=True), "each_class false"),
-        (decoder_values(family="linear", n_classes=[2, 3]), r"with n_classes \[2, 2\]"),
+        (decoder_values(context_rows=[4, 9]), r"at most n_pairs - query_rows \(=8\), got \(4, 9\)"),
+        (decoder_values() | {"query_rows": 5}, r"at most n_pairs - query_rows \(=7\), got \(4, 8\)"),
+        (decoder_values(balanced=0.5), f"balanced {OF_DECODER} 0, as a label would tell the next, got 0.5"),
+        (
+            decoder_values(options={"n_features": [1, 5]}),
+            rf"n_features {OF_DECODER} .*network's 4, got \[1, 5\]",
+        ),
+        (decoder_values(options={}), rf"n_features {OF_DECODER} at most the network's 4, got \(1, inf\)"),
+        (decoder_values(each_class=True), f"each_class {OF_DECODER} false"),
+        (decoder_values(family="linear", n_classes=[2, 3]), rf"n_classes {OF_DECODER} \[2, 2\]"),
     ],
-    ids=["own length", "balanced", "length", "features", "open", "each class", "classes"],
+    ids=["own length", "length", "balanced", "features", "open", "each class", "classes"],
 )
 def test_rules_for_a_decoder(values, message):
     with pytest.raises(RecipeError, match=message):

@@ -21,7 +21,7 @@ N_CLASSES = {"logistic": 2, "linear": 5, "clusters": 5, "mlp": 5, "topics": 5}
 
 
 def draw(family, seed=0, **options):
-    return FAMILIES[family](generator(seed), 6, 40, N_CLASSES[family], **options)
+    return FAMILIES[family].sample(generator(seed), 6, 40, N_CLASSES[family], **options)
 
 
 def features_in_use(x):
@@ -56,7 +56,7 @@ def test_a_task_is_a_function_of_the_generator(family):
 
 @pytest.mark.parametrize("family", FAMILIES)
 def test_number_of_features_reaches_both_bounds_and_no_further(family):
-    x, _ = FAMILIES[family](generator(), 400, 8, 2, n_features=(2, 5))
+    x, _ = FAMILIES[family].sample(generator(), 400, 8, 2, n_features=(2, 5))
     assert set(features_in_use(x).tolist()) == {2, 3, 4, 5}
 
 
