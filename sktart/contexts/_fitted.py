@@ -14,7 +14,7 @@ from safetensors import SafetensorError
 from sktart import __version__
 from sktart._runtime import resolve_device, resolve_dtype
 from sktart.exceptions import CheckpointError, CheckpointIntegrityError, SavedModelError
-from sktart.zoo._identity import CheckpointIdentity
+from sktart.zoo._info import CheckpointIdentity
 from sktart.zoo._networks import NETWORKS, NetworkKey, copy_to_device
 from sktart.zoo._registry import share_checkpoint
 
@@ -37,17 +37,8 @@ class FittedContext:
     A pickle holds the contexts and the identity of the checkpoint. The network is found again at the first answer:
     in this process, else where the checkpoint's name says, and it must have the same weights.
 
-    Parameters
-    ----------
-    checkpoint : Checkpoint
-    contexts : sequence
-        What its reasoner made of the labelled rows.
-    device, dtype : str
-        As the user asked for them; ``"auto"`` may be another device where a pickle is read.
-    batch_size : int
-    temperature : float
-    log_prior_shift : ndarray of shape (C,)
-        See :class:`~sktart.contexts._net.ContextNet`.
+    `device` and `dtype` are as the user asked for them: ``"auto"`` may be another device where a pickle is read. The
+    other parameters are those of :class:`~sktart.contexts._net.ContextNet`.
     """
 
     def __init__(
@@ -81,19 +72,18 @@ class FittedContext:
 
     def carrying(self, weights: bool) -> FittedContext:
         """Return a copy as it comes out of a pickle, that carries the weights of the network, or none."""
-        copy = object.__new__(FittedContext)
-        copy.__setstate__(self.__getstate__() | {"weights": self._pack_weights() if weights else None})
-        return copy
-
-    def _pack_weights(self) -> bytes:
-        """Return the weights of the network as the content of a safetensors file."""
         import safetensors.torch
 
-        if self.weights is not None:
-            return self.weights
-        net = self._net
-        reasoner = self._load(resolve_device(self.device)).reasoner if net is None else net.module_.reasoner
-        return safetensors.torch.save({name: tensor.cpu() for name, tensor in reasoner.state_dict().items()})
+        carried = None
+        if weights and (carried := self.weights) is None:
+            net = self._net
+            reasoner = (
+                self._load(resolve_device(self.device)).reasoner if net is None else net.module_.reasoner
+            )
+            carried = safetensors.torch.save({k: tensor.cpu() for k, tensor in reasoner.state_dict().items()})
+        copy = object.__new__(FittedContext)
+        copy.__setstate__(self.__getstate__() | {"weights": carried})
+        return copy
 
     @property
     def keeps_rows(self) -> bool:

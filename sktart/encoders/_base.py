@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csr_array, issparse
 
+from sktart.encoders._options import ModelOptions
 from sktart.exceptions import EncoderError
 
 Rows = list[str] | NDArray[Any] | Sequence[Any]
@@ -56,6 +57,22 @@ class FrozenEncoder(Encoder):
         """Encode rows."""
         self.fit(rows, y)
         return self.encode(rows)
+
+
+class ModelEncoder(FrozenEncoder):
+    """Base of encoders around a pretrained model.
+
+    Of a named model only the name is held, so that pickles stay small. The weights come from a cache of the process
+    when they are first used, so that the clones of a grid search share them.
+    """
+
+    def __init__(self, source: Any, name: str, options: ModelOptions):
+        self.source = source
+        self.name = name
+        self.options = options
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.name})"
 
 
 class PassThrough(FrozenEncoder):

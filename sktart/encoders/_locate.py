@@ -50,23 +50,7 @@ class HubModel:
 
 
 def locate(model: HubModel, revision: str | None = None, local_files_only: bool = False) -> Path:
-    """Return the folder that holds `model`, from the nearest place that has it.
-
-    Parameters
-    ----------
-    model : HubModel
-    revision : str or None
-        Branch, tag or commit of the Hub.
-    local_files_only : bool
-        Do not ask the Hub.
-
-    Raises
-    ------
-    MissingExtraError
-        If no place has it, and an extra would bring it.
-    EncoderError
-        If no place has it, or the Hub could not have such a repository or revision.
-    """
+    """Return the folder that holds `model`, from the nearest place that has it."""
     if not is_repository(model.repo, EncoderError):
         raise EncoderError(f"a Hub id must be 'organisation/name' of a model; got {model.repo!r}")
     if revision is not None and not is_revision(revision):
@@ -92,13 +76,7 @@ def kind_of(folder: Path) -> Kind | None:
 
 
 def check_folder(folder: Path) -> Path:
-    """Return `folder` if it holds a model with weights.
-
-    Raises
-    ------
-    EncoderError
-        If it does not.
-    """
+    """Return `folder` if it holds a model with weights."""
     if not is_folder(folder):
         raise EncoderError(
             f"the encoder's folder {str(folder.absolute())!r} is not there: copy it to that place, or fit with "

@@ -32,14 +32,6 @@ class ModelOptions:
 def refuse_options(options: ModelOptions, names: tuple[str, ...], reason: str) -> None:
     """Refuse options that would be ignored.
 
-    Parameters
-    ----------
-    options : ModelOptions
-    names : tuple of str
-        Those that must be at their defaults.
-    reason : str
-        Why; for the message.
-
     Examples
     --------
     >>> refuse_options(ModelOptions(layer=3), MODEL_OPTIONS, "PCA is no pretrained model")

@@ -35,17 +35,9 @@ def resolve_encoder(
 ) -> Encoder:
     """Turn an `encoder` parameter into an encoder; no weights are loaded yet.
 
-    Parameters
-    ----------
-    encoder : None, str, path, tuple, SentenceTransformer, transformer or callable
-        See ``TartTransformer``. A short name is looked up before a folder of that name. A Hub id that is no
-        short name is looked for at once, as its files tell which library it is for.
-    options : ModelOptions
-        For pretrained models.
-    protocol : {"stream", "vanilla", "loo"}
-        Other ones than "stream" need a causal text model of transformers.
-    prompt : None, str, mapping or Prompt
-        For the protocols other than "stream", where texts are prepared before they come here.
+    `encoder` is that of ``TartTransformer``. A short name is looked up before a folder of that name. A Hub id that is
+    no short name is looked for at once, as its files tell which library it is for. Other protocols than "stream" need a
+    causal text model of transformers, and only they use `prompt`.
 
     Raises
     ------

@@ -18,19 +18,8 @@ def read_rows(
 ) -> Any:
     """Return texts as a list of str, images and clips as a sequence, numbers as an array of our own, else `X` itself.
 
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        Gets ``n_features_in_`` and ``feature_names_in_``, if `X` holds numbers and `reset` is true.
-    X : sequence or array-like
-    reads : {"text", "image", "audio", "numbers", "any", "rows"}
-        What the encoder reads; "any" stands for numeric arrays of any shape, "rows" for whatever is given.
-    name : str
-        Of the encoder; for the messages.
-    sampling_rate : int or None
-        Of clips that do not say their own, in hertz.
-    reset : bool
-        Record the features of numbers, or else compare them with the recorded ones.
+    `reads` is what the encoder reads: "any" stands for numeric arrays of any shape, "rows" for whatever is given. With
+    `reset` the estimator records the features of numbers, else they are compared with the recorded ones.
     """
     if reads == "text":
         return as_texts(X, f"encoder {name}")

@@ -103,17 +103,7 @@ def check_fitted(estimator: BaseEstimator) -> None:
 
 
 def validate_numbers(estimator: BaseEstimator, X: Any, **rules: Any) -> Any:
-    """Check numeric `X`, record or compare its features, and return a copy that is ours to change.
-
-    Parameters
-    ----------
-    estimator : BaseEstimator
-        Gets ``n_features_in_`` and, from a frame, ``feature_names_in_``.
-    X : array-like of shape (n, D)
-        Finite numbers.
-    **rules
-        Passed on to ``sklearn.utils.validation.validate_data``.
-    """
+    """Check numeric `X`, record or compare its features, and return a copy that is ours to change."""
     return validate_data(estimator, X, copy=True, **rules)
 
 

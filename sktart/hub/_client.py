@@ -14,13 +14,7 @@ TIMEOUT_S = 5.0
 
 
 def import_client(error: type[SktartError] = CheckpointError) -> ModuleType:
-    """Return the package ``huggingface_hub``; all that needs it comes through here first.
-
-    Raises
-    ------
-    SktartError
-        Of the type `error`, if the client cannot read its settings from the environment.
-    """
+    """Return the package ``huggingface_hub``; all that needs it comes through here first."""
     try:
         import_module("huggingface_hub.file_download")
     except ValueError as cause:

@@ -93,13 +93,7 @@ class HubFolder:
         return str(repository / "snapshots" / commit / self.file(part))
 
     def fetch(self, parts: Sequence[str]) -> Path:
-        """Download what the cache lacks, and return the folder in the cache.
-
-        Raises
-        ------
-        CheckpointError
-            If the Hub does not answer within seconds, or refuses, or the cache cannot be written.
-        """
+        """Download what the cache lacks, and return the folder in the cache."""
         hub, part = import_client(), parts[0]
         try:
             # Without a network a download tries for half a minute; this request does not try again.

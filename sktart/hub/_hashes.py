@@ -35,15 +35,7 @@ def hashes_of_commit(folder: Path, parts: Sequence[str]) -> dict[str, str]:
 
 
 def read_checked(path: Path, expected: str | None, cure: str) -> bytes:
-    """Return the content of a file if its hash is `expected`, or whatever it is if that is None.
-
-    Raises
-    ------
-    CheckpointIntegrityError
-        If the hash is another, with both and the cure.
-    CheckpointError
-        If the file cannot be read.
-    """
+    """Return the content of a file if its hash is `expected`, or whatever it is if that is None."""
     try:
         content = path.read_bytes()
     except OSError as error:

@@ -26,11 +26,6 @@ def is_revision(text: str) -> bool:
 def is_repository(text: str, error: type[SktartError] = CheckpointError) -> bool:
     """Tell whether `text` is ``organisation/name`` as the Hub names models; the client has the rules.
 
-    Raises
-    ------
-    SktartError
-        Of the type `error`, if the client cannot be set up from the environment.
-
     Examples
     --------
     >>> is_repository("org/zoo"), is_repository("zoo"), is_repository("org/a--b"), is_repository("datasets/org")

@@ -69,10 +69,6 @@ def bayes_distance(
         At least `FEWEST_TASKS` tasks, the fewest that :func:`~sktart.priors.sample_tasks` draws.
     seed : int
         Of tasks and Markov chains.
-
-    Returns
-    -------
-    BayesDistance
     """
     if n_tasks < FEWEST_TASKS:
         raise ValueError(

@@ -169,13 +169,7 @@ def _decoder_problems(recipe: Recipe, network: DecoderConfig) -> list[str]:
 
 
 def recipe_from_dict(values: Mapping[str, Any]) -> Recipe:
-    """Rebuild a recipe from its JSON content.
-
-    Raises
-    ------
-    RecipeError
-        If a key is missing or unknown, or a value breaks its rule.
-    """
+    """Rebuild a recipe from its JSON content."""
     given = arguments(values, Recipe, "a recipe")
     if not isinstance(values["network"], dict):
         raise RecipeError(f"recipe {values['name']!r}: network must be an object, got {values['network']!r}")

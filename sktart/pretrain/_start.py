@@ -19,12 +19,6 @@ def begin_with(module: Reasoner, start: Reasoner, name: str) -> None:
 
     A gram reasoner may have more layers than its start, as fresh blocks leave everything as it is. A decoder may have
     another number of features, and reads those in common alike.
-
-    Parameters
-    ----------
-    module, start : Reasoner
-    name : str
-        Of the checkpoint with `start`, for the error.
     """
     if not _fits(module.config, start.config):
         raise RecipeError(

@@ -45,13 +45,7 @@ RULES: Rules = {
 
 @dataclass(frozen=True)
 class Component:
-    """Tasks of one family, how often they are drawn, and what they go through.
-
-    Raises
-    ------
-    RecipeError
-        If a value breaks its rule; all problems are listed at once.
-    """
+    """Tasks of one family, how often they are drawn, and what they go through."""
 
     family: str  # of FAMILIES
     weight: float  # its share of draws, relative to other components

@@ -35,11 +35,6 @@ def sample_logistic(
     x : Tensor of shape (B, R, D)
     y : Tensor of shape (B, R)
 
-    Raises
-    ------
-    RecipeError
-        If `n_classes` is not 2.
-
     References
     ----------
     Bhatia et al., TART, arXiv 2306.07536, section 4.

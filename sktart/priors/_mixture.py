@@ -55,10 +55,6 @@ def sample_tasks(
     max_tasks, max_tokens : int
         B is the largest number up to `max_tasks` for which B x (N + M) x C stays below `max_tokens`, at least
         `FEWEST_TASKS`.
-
-    Returns
-    -------
-    Tasks
     """
     mixture = [part if isinstance(part, Component) else Component.from_dict(part) for part in components]
     weights = torch.tensor([float(part.weight) for part in mixture])

@@ -13,13 +13,6 @@ Row = TypeVar("Row")
 class LazyRows(Sequence[Row]):
     """Rows of which each is made when it is asked for, so that not all are in memory at once.
 
-    Parameters
-    ----------
-    entries : list
-        What the rows are made of.
-    make : callable
-        Takes number and entry of a row, and returns the row.
-
     Examples
     --------
     >>> LazyRows(["a", "b"], lambda row, entry: entry * (row + 1))[1]

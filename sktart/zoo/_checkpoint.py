@@ -15,8 +15,7 @@ from sktart._files import write_atomically
 from sktart.reasoners._base import Reasoner
 from sktart.zoo._card import model_card
 from sktart.zoo._folder import CheckpointFolder
-from sktart.zoo._identity import CheckpointIdentity
-from sktart.zoo._info import CONTENT, WEIGHTS
+from sktart.zoo._info import CONTENT, WEIGHTS, CheckpointIdentity
 
 
 @dataclass(frozen=True)

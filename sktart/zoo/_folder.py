@@ -48,13 +48,7 @@ class CheckpointFolder:
     ) -> CheckpointFolder:
         """Read files of a folder; nothing is decoded yet.
 
-        Parameters
-        ----------
-        folder : str or Path
-        parts : sequence of str
-            Names of the files.
-        read : callable, optional
-            Returns the content of a file by its name, or raises if it is not the one that was meant.
+        `read` returns the content of a file by its name, or raises if it is not the one that was meant.
         """
         folder = Path(folder)
         if read is not None:

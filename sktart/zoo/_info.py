@@ -1,4 +1,4 @@
-"""One row of the registry."""
+"""What is known of a checkpoint: its identity, and its row in the registry."""
 
 from __future__ import annotations
 
@@ -13,6 +13,31 @@ PARTS = ("config.json", "recipe.json", "metrics.json", WEIGHTS)
 CONTENT = (WEIGHTS, "config.json")
 
 MODALITIES = ("any", "text", "image", "audio", "tabular")
+
+
+@dataclass(frozen=True)
+class CheckpointIdentity:
+    """Which checkpoint it is, so that it can be loaded again and recognised.
+
+    Parameters
+    ----------
+    name : str
+        What :func:`sktart.load_checkpoint` takes: a name of the registry, ``org/repo/path@commit`` of the Hub with
+        the full commit, or the absolute path of a folder.
+    sha256 : str
+        Of ``model.safetensors``.
+
+    Examples
+    --------
+    >>> str(CheckpointIdentity("gram-base", "93c51c821b0dd8b385a91a9fa8e36020e9aaeb12eeff8722a2b252b7028c6c6f"))
+    'gram-base (sha256 93c51c821b0d…)'
+    """
+
+    name: str
+    sha256: str
+
+    def __str__(self) -> str:
+        return f"{self.name} (sha256 {self.sha256[:12]}…)"
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,7 @@ from functools import partial
 from threading import RLock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from sktart.zoo._identity import CheckpointIdentity
-from sktart.zoo._info import CONTENT
+from sktart.zoo._info import CONTENT, CheckpointIdentity
 
 if TYPE_CHECKING:
     import torch

@@ -37,7 +37,7 @@ class FoundCheckpoint:
     name : str
         To show to the user.
     source : str
-        Name in its identity, see :class:`~sktart.zoo._identity.CheckpointIdentity`.
+        Name in its identity, see :class:`~sktart.zoo._info.CheckpointIdentity`.
     folder : Path
     digests : tuple of (str, str)
         Name and hash of each file whose hash is known.
@@ -54,15 +54,8 @@ class FoundCheckpoint:
     def load(self, read: Callable[[str], bytes] | None = None) -> Checkpoint:
         """Read the files, compare them with their hashes, and build the network, on the CPU in float32.
 
-        Parameters
-        ----------
-        read : callable, optional
-            Returns the content of a file by its name, in place of :meth:`read`.
-
-        Raises
-        ------
-        CheckpointError
-            If files are missing or damaged. A bad one is removed if it lies in the Hub cache.
+        `read` returns the content of a file by its name, in place of :meth:`read`. A bad file is removed if it lies in
+        the Hub cache.
         """
         from sktart.zoo._checkpoint import load_folder
 
@@ -88,13 +81,7 @@ class FoundCheckpoint:
             raise
 
     def check(self) -> None:
-        """Compare every file with its hash, without building the network.
-
-        Raises
-        ------
-        CheckpointIntegrityError
-            If one differs.
-        """
+        """Compare every file with its hash, without building the network."""
         for part in PARTS:
             self.read(part)
 
@@ -108,26 +95,7 @@ def resolve(
     modality: str | None = None,
     download: bool = True,
 ) -> FoundCheckpoint:
-    """Find a checkpoint, and fetch it if no place on this machine has it.
-
-    Parameters
-    ----------
-    checkpoint : str or path
-        See :func:`sktart.load_checkpoint`.
-    rows : mapping of str to CheckpointInfo
-        The registry.
-    package : Path
-        Folder of the embedded checkpoints.
-    n_features, modality : int, str, optional
-        Of the data, for ``"auto"``.
-    download : bool
-        Whether a request may be made.
-
-    Raises
-    ------
-    CheckpointError
-        If there is no such checkpoint, or it cannot be fetched.
-    """
+    """Find a checkpoint, and fetch it if no place on this machine has it."""
     if not isinstance(checkpoint, str | PathLike) or checkpoint == "":
         raise CheckpointError(f"checkpoint must be a name, 'auto' or a path; got {checkpoint!r}")
     name = os.fsdecode(checkpoint)
@@ -160,11 +128,6 @@ def choose(
     """Return what ``"auto"`` stands for: the first embedded row that reads such features.
 
     Nothing but the installed package decides, so that the answer is the same on every machine, connected or not.
-
-    Raises
-    ------
-    CheckpointError
-        If there is none.
     """
     for row in rows.values():
         if row.embedded is not None and row.reads(n_features, modality):
@@ -208,13 +171,7 @@ def _fetch_registered(info: CheckpointInfo, download: bool) -> FoundCheckpoint:
 
 
 def home_of(info: CheckpointInfo) -> HubFolder | Path | None:
-    """Return where a registered checkpoint is kept; None if nowhere yet.
-
-    Raises
-    ------
-    CheckpointError
-        If ``SKTART_ZOO`` is set to what is no zoo.
-    """
+    """Return where a registered checkpoint is kept; None if nowhere yet."""
     zoo = zoo_of_environment()
     if zoo is None:
         return HubFolder(REPOSITORY, info.path, info.commit) if info.commit else None
@@ -225,13 +182,7 @@ def home_of(info: CheckpointInfo) -> HubFolder | Path | None:
 
 
 def zoo_of_environment() -> HubFolder | Path | None:
-    """Return the zoo that ``SKTART_ZOO`` names; None if it is not set.
-
-    Raises
-    ------
-    CheckpointError
-        If it names none.
-    """
+    """Return the zoo that ``SKTART_ZOO`` names; None if it is not set."""
     zoo = os.environ.get("SKTART_ZOO", "")
     if not zoo:
         return None

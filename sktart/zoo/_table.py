@@ -15,14 +15,7 @@ TITLES = ("name", "family", "dim", "modality", "rows", "features", "MB", "licenc
 
 
 class CheckpointTable(list[CheckpointInfo]):
-    """Rows of the registry, as a list that prints itself as a table.
-
-    Parameters
-    ----------
-    rows : iterable of CheckpointInfo
-    here : set of str
-        Names of the checkpoints that need no download.
-    """
+    """Rows of the registry, as a list that prints itself as a table."""
 
     def __init__(self, rows: Iterable[CheckpointInfo], here: set[str]) -> None:
         super().__init__(rows)

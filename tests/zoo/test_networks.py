@@ -20,7 +20,7 @@ from sktart.reasoners._config import DecoderConfig
 from sktart.reasoners._families import assemble_reasoner, build_reasoner
 from sktart.zoo import _golden as golden
 from sktart.zoo._checkpoint import Checkpoint, save_checkpoint
-from sktart.zoo._identity import CheckpointIdentity
+from sktart.zoo._info import CheckpointIdentity
 from sktart.zoo._networks import NETWORKS, NetworkCache, NetworkKey, load_shared
 from sktart.zoo._registry import PACKAGE, find_checkpoint, share_checkpoint
 

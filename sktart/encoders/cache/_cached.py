@@ -24,11 +24,6 @@ class CachedEncoder:
 
     Rows that the store lacks are encoded in one call, each distinct one once. Two processes do not encode with
     the same encoder at the same time: the second waits, and finds what the first has done.
-
-    Parameters
-    ----------
-    encoder : CacheableEncoder
-    store : VectorStore
     """
 
     def __init__(self, encoder: CacheableEncoder, store: VectorStore):
@@ -101,11 +96,7 @@ class CachedEncoder:
 def with_memory(encoder: Encoder, memory: Any) -> Encoder:
     """Return the encoder, wrapped in a CachedEncoder if there is a place to keep its vectors.
 
-    Parameters
-    ----------
-    encoder : Encoder
-    memory : None, str, path or joblib.Memory
-        A folder; entries go to ``joblib/sktart`` in it, where ``joblib.Memory(folder).clear()`` finds them.
+    `memory` is a folder; entries go to ``joblib/sktart`` in it, where ``joblib.Memory(folder).clear()`` finds them.
     """
     folder = _folder_of(memory)
     # Numbers that pass through would be kept a second time for nothing.

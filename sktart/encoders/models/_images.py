@@ -15,14 +15,7 @@ from sktart.encoders.models._pretrained import Pretrained
 def image_batches(
     rows: Sequence[NDArray[Any]], pretrained: Pretrained, options: ModelOptions
 ) -> Iterator[Batch]:
-    """Scale and normalise images as the model's processor says, and put those of one size together.
-
-    Parameters
-    ----------
-    rows : sequence of uint8 arrays of shape (H, W, 3)
-    pretrained : Pretrained
-    options : ModelOptions
-    """
+    """Scale and normalise images as the model's processor says, and put those of one size together."""
     import torch
 
     model = pretrained.model

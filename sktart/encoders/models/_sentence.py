@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sktart._runtime import resolve_device
-from sktart.encoders._base import Encodings, FrozenEncoder, Reads, Rows, encode_distinct
+from sktart.encoders._base import Encodings, ModelEncoder, Reads, Rows, encode_distinct
 from sktart.encoders._locate import HubModel
-from sktart.encoders._options import ModelOptions
 from sktart.encoders.cache._hashing import digest, identify_folder
 from sktart.encoders.cache._identity import identify
 from sktart.encoders.models._loading import (
@@ -25,28 +24,10 @@ if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
-class SentenceEncoder(FrozenEncoder):
-    """A sentence-transformers model, loaded when first used.
-
-    Of a named model only the name is held, so that pickles stay small; the weights come from a cache of the
-    process, so that the clones of a grid search share them.
-
-    Parameters
-    ----------
-    source : HubModel, Path or SentenceTransformer
-        Where the model is.
-    name : str
-        For messages.
-    options : ModelOptions
-        With the device ``"auto"``, an instance stays on the device it is on.
-    """
+class SentenceEncoder(ModelEncoder):
+    """A sentence-transformers model, loaded when first used."""
 
     reads: Reads = "text"
-
-    def __init__(self, source: HubModel | Path | SentenceTransformer, name: str, options: ModelOptions):
-        self.source = source
-        self.name = name
-        self.options = options
 
     def fit(self, rows: Rows, y: Any = None) -> None:
         """Remember with which weights texts are encoded, without loading them."""
@@ -88,9 +69,6 @@ class SentenceEncoder(FrozenEncoder):
         folder = find_folder(self.source, self.options)
         check_weights(self.name, hash_weights(folder), self._sha256)
         return digest("sentence-transformers", identify_folder(folder))
-
-    def __repr__(self) -> str:
-        return f"SentenceEncoder({self.name})"
 
 
 @lru_cache(maxsize=2)

@@ -23,13 +23,7 @@ from sktart.encoders.cache._identity import identify
 
 
 class SklearnEncoder:
-    """A scikit-learn transformer, fitted on the context; it checks its rows itself, be they frames, sparse or dicts.
-
-    Parameters
-    ----------
-    transformer : estimator with ``fit`` and ``transform``
-        Ours to fit, so a clone.
-    """
+    """A scikit-learn transformer, fitted on the context; it checks its rows itself, be they frames, sparse or dicts."""
 
     def __init__(self, transformer: Any):
         self.transformer = transformer

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from inspect import signature
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from sktart.encoders._base import Encodings, FrozenEncoder, Reads, Rows, as_encodings, encode_distinct
-from sktart.encoders._locate import HubModel
+from sktart.encoders._base import Encodings, ModelEncoder, Reads, Rows, as_encodings, encode_distinct
 from sktart.encoders._options import ModelOptions, refuse_options
 from sktart.encoders.cache._hashing import digest
 from sktart.encoders.models._batches import Batch
@@ -36,26 +34,8 @@ _USELESS: dict[Modality, tuple[str, ...]] = {
 }
 
 
-class TransformersEncoder(FrozenEncoder):
-    """A transformers model without its head, whose states are pooled to one vector a row.
-
-    Of a named model only the name is held, so that pickles stay small; the weights come from a cache of the
-    process, so that the clones of a grid search share them.
-
-    Parameters
-    ----------
-    source : HubModel, Path or tuple of model and processor
-        Where the model is.
-    name : str
-        For messages.
-    options : ModelOptions
-        Which states are pooled, how, and where the work is done.
-    """
-
-    def __init__(self, source: HubModel | Path | tuple[Any, Any], name: str, options: ModelOptions):
-        self.source = source
-        self.name = name
-        self.options = options
+class TransformersEncoder(ModelEncoder):
+    """A transformers model without its head, whose states are pooled to one vector a row."""
 
     @property
     def reads(self) -> Reads:  # type: ignore[override]
@@ -108,6 +88,3 @@ class TransformersEncoder(FrozenEncoder):
     def identity(self) -> str:
         """Return a hash of the model and of the options that matter."""
         return digest("transformers", identify_pretrained(self.source, self.options, self.name, self._sha256))
-
-    def __repr__(self) -> str:
-        return f"TransformersEncoder({self.name})"
