@@ -39,14 +39,6 @@ def test_classifies_digits_with_few_labels():
     assert TartReasoner().fit(X[:100], y[:100]).score(X[100:600], y[100:600]) > 0.8
 
 
-def test_probabilities_agree_with_each_other(fitted, iris):
-    X = iris[2]
-    proba = fitted.predict_proba(X)
-    np.testing.assert_allclose(proba.sum(axis=1), 1, rtol=1e-5)
-    np.testing.assert_allclose(np.log(proba), fitted.predict_log_proba(X), rtol=1e-4, atol=1e-6)
-    assert (fitted.classes_[proba.argmax(axis=1)] == fitted.predict(X)).all()
-
-
 def test_decision_function_of_two_classes_is_the_log_odds(iris):
     X, y = iris[0], iris[1] > 0
     model = TartReasoner().fit(X, y)

@@ -324,13 +324,6 @@ def test_tags(encoder, text):
     assert (tags.string, tags.one_d_array, tags.two_d_array) == (text, text, True)
 
 
-def test_init_only_stores():
-    encoder = object()
-    transformer = TartTransformer(encoder, n_components=-3, device="tpu9")
-    assert vars(transformer) == transformer.get_params(deep=False)
-    assert clone(TartTransformer("nonsense")).encoder == "nonsense"
-
-
 def test_search_over_encoder_parameters_in_processes(texts):
     pipeline = make_pipeline(TartTransformer(CountVectorizer(), n_components=2), LogisticRegression())
     grid = {"tarttransformer__encoder__analyzer": ["word", "char"]}
