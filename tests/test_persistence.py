@@ -105,6 +105,7 @@ def test_layout_of_the_context_is_the_same_before_and_after(folder):
         model, queries, _ = fit(checkpoint)
         again = pickled(model)
         again.predict(queries)
+        assert again._fitted._restore_net() is again._fitted._net  # for a thread that comes second
         layers = (one._fitted._net.module_.contexts[0].layers for one in (model, again))
         for a, b in zip(*layers, strict=True):
             assert [t.stride() for t in vars(a).values()] == [t.stride() for t in vars(b).values()]
