@@ -76,3 +76,13 @@ def tiny(tmp_path_factory):
 @pytest.fixture
 def texts():
     return ["good film", "bad film", "a very good plot", "the plot was bad", "good film"]
+
+
+@pytest.fixture
+def no_networks():
+    """Forget the networks that other tests loaded, and those of this test after it."""
+    from sktart.zoo._networks import NETWORKS
+
+    NETWORKS.clear()
+    yield
+    NETWORKS.clear()

@@ -10,6 +10,10 @@ import pytest
 sys.path.insert(0, str(Path(__file__).parents[1] / "examples"))
 
 import docstrings
+import images
+import numbers_only
+import tones
+import which_library
 
 NAMES = re.compile(r"numpy|scipy|sklearn|scikit.?learn|pandas|torch|\bnp\.|\bpd\.|>>>", re.IGNORECASE)
 
@@ -55,23 +59,8 @@ def test_clean(given, expected):
 
 
 def test_which_library_runs(tmp_path, capsys, model_folder):
-    import which_library
-
-    which_library.main(
-        [
-            "--sizes",
-            "5",
-            "8",
-            "--seeds",
-            "2",
-            "--test",
-            "5",
-            "--out",
-            str(tmp_path),
-            "--encoder",
-            str(model_folder),
-        ]
-    )
+    options = ["--out", str(tmp_path), "--encoder", str(model_folder)]
+    which_library.main(["--sizes", "5", "8", "--seeds", "2", "--test", "5", *options])
     out, err = capsys.readouterr()
     assert (tmp_path / "which_library.png").stat().st_size > 10_000
     assert out.count("TartReasoner  ") == 2
@@ -80,8 +69,6 @@ def test_which_library_runs(tmp_path, capsys, model_folder):
 
 
 def test_numbers_only_runs(capsys):
-    import numbers_only
-
     numbers_only.main(["--tables", "iris", "--labels", "32", "--splits", "2", "--search", "wine"])
     out, err = capsys.readouterr()
     assert "24 candidates" in out
@@ -100,8 +87,6 @@ def run_quickly(example, capsys, *options):
 
 @pytest.mark.parametrize("kind", [None, "vit"])
 def test_images_runs(capsys, tiny, kind, monkeypatch):
-    import images
-
     digits, labels = images.load()
     monkeypatch.setattr(images, "load", lambda: (digits[:150], labels[:150]))
     out = run_quickly(images, capsys, *(() if kind is None else ("--model", str(tiny(kind)))))
@@ -110,15 +95,11 @@ def test_images_runs(capsys, tiny, kind, monkeypatch):
 
 @pytest.mark.parametrize("kind", [None, "whisper"])
 def test_tones_runs(capsys, tiny, kind):
-    import tones
-
     out = run_quickly(tones, capsys, *(() if kind is None else ("--model", str(tiny(kind)))))
     assert (f"they are {', '.join(sorted(tones.KINDS))}" in out) == (kind is not None)
 
 
 def test_edges_turn_with_the_image():
-    import images
-
     ramp = np.uint8(np.tile(np.arange(8) * 10, (8, 1)))  # brighter to the right
     right, down = (images.edges(image[None]).reshape(-1, images.N_ANGLES) for image in (ramp, ramp.T))
     assert (right.argmax(axis=1) == 0).all()
@@ -127,8 +108,6 @@ def test_edges_turn_with_the_image():
 
 
 def test_overtones_do_not_know_the_pitch():
-    import tones
-
     seconds = np.arange(tones.RATE) / tones.RATE
     low, high = (np.sin(2 * np.pi * hertz * seconds) for hertz in (250, 500))
     rich = tones.KINDS["square"](2 * np.pi * 250 * seconds)
@@ -138,8 +117,6 @@ def test_overtones_do_not_know_the_pitch():
 
 
 def test_tones_depend_on_the_seed_only():
-    import tones
-
     clips, kinds = tones.make_tones(3)
     assert (clips == tones.make_tones(3)[0]).all()
     assert not (clips == tones.make_tones(3, seed=1)[0]).all()

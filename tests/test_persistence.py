@@ -1,7 +1,6 @@
 """Fitted models in pickles and files: the same bits afterwards, and exactly what is missing where something is."""
 
 import copy
-import json
 import os
 import pickle
 import re
@@ -15,8 +14,6 @@ import joblib
 import numpy as np
 import pytest
 import torch
-from direct_decoder import pair
-from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
@@ -25,6 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
+from tiny_decoder import TINY_DECODER, write_decoder
 
 import sktart.contexts._fitted
 from sktart import Prompt, TartReasoner, TartTransformer, load, load_checkpoint, persistence, save
@@ -33,33 +31,18 @@ from sktart.encoders._options import ModelOptions
 from sktart.encoders.in_context._encoder import InContextEncoder
 from sktart.encoders.models._sentence import SentenceEncoder
 from sktart.exceptions import CheckpointError, CheckpointIntegrityError, EncoderError, SavedModelError
-from sktart.reasoners._config import DecoderConfig
-from sktart.zoo._checkpoint import save_checkpoint
 from sktart.zoo._networks import NETWORKS
 
-CONFIG = DecoderConfig(width=16, n_layers=2, n_heads=2, n_features=4, n_pairs=40)
-RECIPE = {"name": "tiny", "seed": 0, "prior": [{"family": "logistic"}], "context_rows": [1, 39]}
-METRICS = {"training": {"steps": 1, "seconds": 1, "cores": 1, "device": "cpu"}}
 PACKAGE = Path(persistence.__file__).parent
 TEXTS = ["good film", "bad film", "good plot", "bad plot"]
 
-
-@pytest.fixture(autouse=True)
-def _no_networks():
-    NETWORKS.clear()
-    yield
-    NETWORKS.clear()
+pytestmark = pytest.mark.usefixtures("no_networks")
 
 
 @pytest.fixture
 def folder(tmp_path):
     """Return a decoder's folder that a test may change."""
-    return write_decoder(tmp_path / "tiny", 0)
-
-
-def write_decoder(folder, seed):
-    save_checkpoint(folder, pair(CONFIG, seed, dtype=torch.float32)[1], recipe=RECIPE, metrics=METRICS)
-    return folder
+    return write_decoder(tmp_path / "tiny")
 
 
 def draw(n_classes=3, n_features=4):
@@ -122,12 +105,11 @@ def test_layout_of_the_context_is_the_same_before_and_after(folder):
         model, queries, _ = fit(checkpoint)
         again = pickled(model)
         again.predict(queries)
-        for name in ("layers",):
-            for a, b in zip(
-                *(getattr(m._fitted._net.module_.contexts[0], name) for m in (model, again)), strict=True
-            ):
-                assert [t.stride() for t in vars(a).values()] == [t.stride() for t in vars(b).values()]
-                assert all(t.data_ptr() % 64 == 0 for t in vars(b).values())
+        assert again._fitted._restore_net() is again._fitted._net  # for a thread that comes second
+        layers = (one._fitted._net.module_.contexts[0].layers for one in (model, again))
+        for a, b in zip(*layers, strict=True):
+            assert [t.stride() for t in vars(a).values()] == [t.stride() for t in vars(b).values()]
+            assert all(t.data_ptr() % 64 == 0 for t in vars(b).values())
 
 
 def test_pickle_holds_the_context_and_no_weights():
@@ -147,82 +129,54 @@ def test_joblib_takes_it_and_sees_that_it_is_the_same(tmp_path):
 
 
 def test_a_deep_copy_shares_what_never_changes():
-    model, queries, expected = fit()
-    copied = copy.deepcopy(model)
-    assert copied._fitted is model._fitted
-    assert np.array_equal(copied.predict_proba(queries), expected)
+    model, *_ = fit()
+    assert copy.deepcopy(model)._fitted is model._fitted
 
 
 def test_a_new_process_reads_nothing_before_the_first_prediction(tmp_path):
     model, queries, expected = fit()
-    (tmp_path / "model.pkl").write_bytes(pickle.dumps(model))
+    (tmp_path / "model.pkl").write_bytes(pickle.dumps(make_pipeline(model)))
     np.save(tmp_path / "queries.npy", queries)
     code = (
-        "import pickle, sys, numpy as np; from pathlib import Path; folder = Path(sys.argv[1])\n"
-        "model = pickle.loads((folder / 'model.pkl').read_bytes())\n"
-        "dir(model); repr(model); model._repr_html_(); model.get_params()\n"
-        "from sklearn.base import clone; clone(model)\n"
-        "from sktart.zoo._networks import NETWORKS\n"
-        "assert 'torch' not in sys.modules and NETWORKS.n_built == 0\n"
+        "import copy, pickle, sys, numpy as np; from pathlib import Path; folder = Path(sys.argv[1])\n"
+        "from sklearn.base import clone; from sktart.zoo._networks import NETWORKS\n"
+        "pipeline = pickle.loads((folder / 'model.pkl').read_bytes())\n"
+        "for model in (pipeline, pipeline[0]):\n"
+        "    dir(model); repr(model); model._repr_html_(); model.get_params(); clone(model); copy.deepcopy(model)\n"
+        "assert 'torch' not in sys.modules\n"
+        "model = pickle.loads(pickle.dumps(pipeline))\n"
+        "assert NETWORKS.n_built == 0\n"
         "np.save(folder / 'answers.npy', model.predict_proba(np.load(folder / 'queries.npy')))"
     )
     subprocess.run([sys.executable, "-c", code, str(tmp_path)], cwd=Path(__file__).parents[1], check=True)
     assert np.array_equal(np.load(tmp_path / "answers.npy"), expected)
 
 
-def test_looking_at_an_estimator_reads_no_weights(monkeypatch):
-    model, *_ = fit()
-    models = [TartReasoner(), model, pickled(model), pickled(make_pipeline(StandardScaler(), model))]
-
-    def refuse(*args, **kwargs):
-        raise AssertionError("weights were read")
-
-    monkeypatch.setattr(sktart.contexts._fitted, "share_checkpoint", refuse)
-    monkeypatch.setattr(NETWORKS, "get", refuse)
-    for each in models:
-        dir(each), repr(each), each._repr_html_(), each.get_params(), clone(each), copy.deepcopy(each)
-        pickle.loads(pickle.dumps(each))
-
-
-def test_a_missing_checkpoint_is_named_with_all_that_helps(folder, tmp_path):
-    model, queries, expected = fit(folder)
-    sha256 = load_checkpoint(folder).identity.sha256
-    content = pickle.dumps(model)
-    moved = shutil.move(folder, tmp_path / "moved")
-    NETWORKS.clear()
-    again = pickle.loads(content)
-    with pytest.raises(CheckpointError) as caught:
-        again.predict(queries)
-    gone = f"there is no folder at {str(folder)!r}; copy the folder back to that place, load a folder"
-    for part in (gone, sha256, "load_checkpoint(folder)", "weights=True"):
-        assert part in str(caught.value)
-    # The cure that it names.
-    load_checkpoint(moved)
-    assert np.array_equal(again.predict_proba(queries), expected)
-
-
 @pytest.mark.parametrize("travel", [pickled, stored])
-def test_a_folder_of_weights_that_is_gone_is_named_wherever_the_process_runs(
-    travel, folder, tmp_path, monkeypatch
-):
+def test_a_folder_of_weights_that_is_gone_is_named_wherever_the_process_runs(travel, folder, monkeypatch):
     monkeypatch.chdir(folder.parent)
     model, queries, expected = fit("tiny")
-    folder.rename(folder.with_name("elsewhere"))
+    sha256 = load_checkpoint(folder).identity.sha256
+    moved = folder.rename(folder.with_name("moved"))
     monkeypatch.chdir("/")
     again = travel(model)
-    with pytest.raises(
-        CheckpointError,
-        match=f"fitted with checkpoint '{folder}'.*there is no folder at '{folder}'; copy the",
-    ):
+    gone = f"fitted with checkpoint '{folder}', sha256 {sha256}, .*there is no folder at '{folder}'"
+    cures = r"copy the folder back to that place, .*load_checkpoint\(folder\),.*weights=True"
+    with pytest.raises(CheckpointError, match=f"{gone}; {cures}"):
         again.predict(queries)
     folder.mkdir()
     with pytest.raises(
-        CheckpointError, match=f"{folder} is no complete checkpoint: model.*missing; fetch.*; copy the folder"
+        CheckpointError, match=f"{folder} is no complete checkpoint: .*missing; fetch.*{cures}"
     ):
         again.predict(queries)
-    folder.rmdir()
-    folder.with_name("elsewhere").rename(folder)
+    second = travel(again)
+    # The cures that it names: a copy that was loaded from elsewhere, and one at that place.
+    load_checkpoint(moved)
     assert np.array_equal(again.predict_proba(queries), expected)
+    NETWORKS.clear()
+    folder.rmdir()
+    moved.rename(folder)
+    assert np.array_equal(second.predict_proba(queries), expected)
 
 
 def test_a_folder_of_an_encoder_that_is_gone_is_named(model_folder, tmp_path):
@@ -230,6 +184,7 @@ def test_a_folder_of_an_encoder_that_is_gone_is_named(model_folder, tmp_path):
     model = make_pipeline(TartTransformer(encoder, n_components=2), TartReasoner()).fit(TEXTS, [0, 1, 0, 1])
     expected = model.predict_proba(TEXTS)
     path = saved(model)
+    assert path.stat().st_size < 100_000
     encoder.rename(tmp_path / "elsewhere")
     again = load(path)
     with pytest.raises(EncoderError, match=f"the encoder's folder '{encoder}' is not there: copy it to that"):
@@ -241,20 +196,16 @@ def test_a_folder_of_an_encoder_that_is_gone_is_named(model_folder, tmp_path):
 def test_other_weights_under_the_name_are_refused(folder):
     model, queries, _ = fit(folder)
     former = load_checkpoint(folder).identity.sha256
-    write_decoder(folder, seed=1)
-    again = pickled(model)
-    with pytest.raises(
-        CheckpointIntegrityError, match=f"(?s){former}.*here it has.*would answer differently"
-    ) as caught:
-        again.predict(queries)
-    assert load_checkpoint(folder).identity.sha256 in str(caught.value)
+    other = load_checkpoint(write_decoder(folder, seed=1)).identity.sha256
+    message = f"{former}.*here it has sha256 {other}.*would answer differently"
+    with pytest.raises(CheckpointIntegrityError, match=message):
+        pickled(model).predict(queries)
     assert model.predict(queries).shape == (50,)  # it has its network
 
 
 def test_another_config_for_the_same_weights_is_refused(folder):
     model, queries, _ = fit(folder)
-    values = json.loads((folder / "config.json").read_text()) | {"n_heads": 4}
-    (folder / "config.json").write_text(json.dumps(values))
+    write_decoder(folder, n_heads=4)
     with pytest.raises(CheckpointIntegrityError, match=r"'n_heads': 2.*here it has.*'n_heads': 4"):
         pickled(model).predict(queries)
 
@@ -268,10 +219,9 @@ def test_a_pickle_of_another_format_is_refused(monkeypatch):
 
 def test_weights_travel_only_if_asked(folder):
     model, queries, expected = fit(folder)
+    without = saved(model).stat().st_size
     path = saved(model, weights=True)
-    small = path.stat().st_size - saved(model).stat().st_size
-    assert small > (folder / "model.safetensors").stat().st_size * 0.9
-    path = saved(model, weights=True)
+    assert path.stat().st_size - without > (folder / "model.safetensors").stat().st_size * 0.9
     shutil.rmtree(folder)
     NETWORKS.clear()
     again = load(path)
@@ -291,44 +241,31 @@ def change_file(path, change):
             archive.writestr(name, content)
 
 
-def change_schema(path, old, new):
-    """Replace text in what says how the parts belong together."""
+def in_schema(old, new):
+    """Return a change of what says how the parts belong together."""
 
     def change(parts):
         assert old in parts["schema.json"]
         return parts | {"schema.json": parts["schema.json"].replace(old, new)}
 
-    change_file(path, change)
+    return change
 
 
 def test_weights_from_a_file_do_not_pass_for_the_checkpoint_they_name(folder):
     model, queries, _ = fit(folder)
-    own, other = (
-        (place / "model.safetensors").read_bytes()
-        for place in (folder, write_decoder(folder.with_name("b"), 1))
-    )
+    places = folder, write_decoder(folder.with_name("b"), seed=1)
+    own, other = ((place / "model.safetensors").read_bytes() for place in places)
     path = saved(model, weights=True)
     change_file(path, lambda parts: {name: other if part == own else part for name, part in parts.items()})
     NETWORKS.clear()
     load(path).predict(queries)
-    assert NETWORKS.find(model._fitted.identity.sha256, CONFIG.to_dict(), "cpu", torch.float32) is None
+    assert NETWORKS.find(model._fitted.identity.sha256, TINY_DECODER.to_dict(), "cpu", torch.float32) is None
 
 
 def test_a_pipeline_from_texts_to_labels():
-    model = make_pipeline(TartTransformer(TfidfVectorizer(), n_components=2), TartReasoner()).fit(
-        TEXTS, [0, 1, 0, 1]
-    )
-    expected = model.predict_proba(TEXTS)
+    model = make_pipeline(TartTransformer(TfidfVectorizer(), n_components=2), TartReasoner())
+    expected = model.fit(TEXTS, [0, 1, 0, 1]).predict_proba(TEXTS)
     assert np.array_equal(stored(model).predict_proba(TEXTS), expected)
-
-
-def test_a_pipeline_with_a_named_encoder(model_folder):
-    model = make_pipeline(TartTransformer(model_folder, n_components=2), TartReasoner()).fit(
-        TEXTS, [0, 1, 0, 1]
-    )
-    expected = model.predict_proba(TEXTS)
-    assert np.array_equal(stored(model).predict_proba(TEXTS), expected)
-    assert saved(model).stat().st_size < 100_000
 
 
 def test_context_can_be_promised_to_stay_out_only_where_it_can(folder):
@@ -352,7 +289,7 @@ def test_rows_can_be_computed_back_from_a_decoders_keys_as_the_documentation_war
     module = model._fitted._net.module_
     reasoner, keys = module.reasoner, module.contexts[0].layers[0].keys
     block, n = reasoner.blocks[0], 31
-    width = CONFIG.width
+    width = TINY_DECODER.width
     key_weight, key_bias = (part[width : 2 * width] for part in block.query_key_value.parameters())
     tokens = keys[0, :, : 2 * n : 2].transpose(0, 1).flatten(1)  # (N, W), those of the rows
     normed = torch.linalg.solve(key_weight, (tokens - key_bias).T).T
@@ -365,9 +302,7 @@ def test_rows_can_be_computed_back_from_a_decoders_keys_as_the_documentation_war
         np.testing.assert_allclose(found.numpy(), expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.parametrize(
-    "model", [TartReasoner(), LogisticRegression(), 3], ids=["unfitted", "other", "number"]
-)
+@pytest.mark.parametrize("model", [TartReasoner(), LogisticRegression(), 3], ids=str)
 def test_what_holds_no_fitted_reasoner_is_refused(model):
     with pytest.raises(SavedModelError, match="model must be a fitted TartReasoner, or hold one; got"):
         saved(model)
@@ -402,6 +337,10 @@ def test_what_the_documentation_says_a_file_may_hold(model):
     assert np.array_equal(stored(model).predict_proba(queries), expected)
 
 
+# How a file names the function of the step that the next tests change.
+ABSOLUTE = b'"absolute", "__module__": "numpy"'
+
+
 def double(rows):
     return 2 * rows
 
@@ -420,22 +359,35 @@ def test_other_code_is_used_only_if_trusted():
 
 
 @pytest.mark.parametrize(
-    "function, message",
+    "change, message",
     [
-        ('"system", "__module__": "os"', "needs os.system, not known to be harmless"),
-        ('"eval", "__module__": "builtins"', "needs builtins.eval, not known to be harmless"),
+        (lambda parts: {"readme.txt": b"hello"}, "is no file .*KeyError"),
+        (lambda parts: {"schema.json": b"{}"}, "is no file .*KeyError"),
+        (lambda parts: {"schema.json": b"null"}, "is no file .*TypeError"),
+        (lambda parts: {"schema.json": parts["schema.json"]}, "is no file .*KeyError"),
         (
-            '"import_module", "__module__": "sktart.persistence"',
+            in_schema(b'"format": 2', b'"format": 9'),
+            r"saved by sktart .* in format 9; sktart .* reads format 2: load it with",
+        ),
+        (in_schema(b'"FittedContext"', b'"FittedContent"'), r"needs sktart\.persistence\.FittedContent, not"),
+        (in_schema(b'"Pipeline"', b'"Pipelines"'), r"needs sklearn\.pipeline\.Pipelines, not known to be"),
+        (in_schema(ABSOLUTE, b'"system", "__module__": "os"'), "needs os.system, not known to be harmless"),
+        (in_schema(ABSOLUTE, b'"eval", "__module__": "builtins"'), "needs builtins.eval, not known to be"),
+        (
+            in_schema(ABSOLUTE, b'"import_module", "__module__": "sktart.persistence"'),
             r"needs sktart\.persistence\.import_module, not",
         ),
-        ('"sys.modules", "__module__": "sklearn.calibration"', "no file that sktart.save wrote"),
+        (
+            in_schema(ABSOLUTE, b'"sys.modules", "__module__": "sklearn.calibration"'),
+            "no file that sktart.save wrote",
+        ),
     ],
 )
-def test_a_made_up_file_runs_nothing(function, message):
+def test_a_file_that_is_made_up_or_of_the_future_is_refused(change, message):
     X, y, _ = draw()
     path = saved(make_pipeline(FunctionTransformer(np.abs), TartReasoner()).fit(X, y))
-    change_schema(path, b'"absolute", "__module__": "numpy"', function.encode())
-    with pytest.raises(SavedModelError, match=message):
+    change_file(path, change)
+    with pytest.raises(SavedModelError, match=rf"(?s)model\.sktart .*{message}"):
         load(path)
 
 
@@ -496,91 +448,33 @@ def test_a_file_outlives_a_rename_of_any_private_module(tmp_path, model_folder):
     assert np.array_equal(np.load(tmp_path / "answers.npy"), model.predict_proba(TEXTS))
 
 
-DAMAGED = r"model\.sktart is no file that sktart\.save wrote .* or it is damaged \(.*; save it again"
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda content: b"",
-        lambda content: content[: len(content) // 2],
-        lambda content: content[100:],
-        lambda content: content[:1000] + bytes([content[1000] ^ 1]) + content[1001:],
-        lambda content: content.replace(b"schema.json", b"schema.txt."),
-        lambda content: pickle.dumps("something else"),
-    ],
-    ids=["empty", "truncated", "beheaded", "flipped", "part missing", "pickle"],
-)
-def test_damage_is_said_to_be(damage):
-    path = saved(fit()[0])
-    path.write_bytes(damage(path.read_bytes()))
-    with pytest.raises(SavedModelError, match=f"(?s){DAMAGED}"):
-        load(path)
-    with pytest.raises(FileNotFoundError):
-        load(path.with_name("nothing"))
-
-
 def test_damage_anywhere_is_said_to_be_or_does_not_matter():
     model, queries, expected = fit("auto", 2)
     path = saved(model)
     content = path.read_bytes()
     rng = np.random.default_rng(0)
+    damaged = [content[100:], pickle.dumps("something else")]
     for place in [*range(0, 60, 9), *rng.integers(len(content), size=40)]:
         change = bytes([content[place] ^ 1 << int(rng.integers(8))])
-        for damaged in (content[:place], content[:place] + change + content[place + 1 :]):
-            path.write_bytes(damaged)
-            try:
-                again = load(path)
-            except SavedModelError as error:
-                assert str(path) in str(error)  # noqa: PT017
-            else:  # a time stamp, say
-                assert np.array_equal(again.predict_proba(queries), expected)
-
-
-@pytest.mark.parametrize(
-    "change, message",
-    [
-        (lambda parts: {"readme.txt": b"hello"}, "KeyError"),
-        (lambda parts: {"schema.json": b"{}"}, "KeyError"),
-        (lambda parts: {"schema.json": b"null"}, "TypeError"),
-        (lambda parts: {"schema.json": parts["schema.json"]}, "KeyError"),
-    ],
-    ids=["other zip", "no stamp", "no object", "no arrays"],
-)
-def test_an_archive_that_save_did_not_write_is_refused(change, message):
-    path = saved(fit()[0])
-    change_file(path, change)
-    with pytest.raises(SavedModelError, match=rf"(?s)model\.sktart is no file .*{message}"):
-        load(path)
-
-
-@pytest.mark.parametrize(
-    "old, new, message",
-    [
-        (
-            b'"format": 2',
-            b'"format": 9',
-            r"saved by sktart .* in format 9; sktart .* reads format 2: load it with",
-        ),
-        (
-            b'"FittedContext"',
-            b'"FittedContent"',
-            r"needs sktart\.persistence\.FittedContent, not known to be",
-        ),
-        (b'"Pipeline"', b'"Pipelines"', r"needs sklearn\.pipeline\.Pipelines, not known to be harmless"),
-    ],
-)
-def test_a_file_of_the_future_names_what_it_needs(old, new, message):
-    X, y, _ = draw()
-    path = saved(make_pipeline(StandardScaler(), TartReasoner()).fit(X, y))
-    change_schema(path, old, new)
-    with pytest.raises(SavedModelError, match=message):
-        load(path)
+        damaged += [content[:place], content[:place] + change + content[place + 1 :]]
+    message = re.compile(
+        f"(?s){path} is no file that sktart.save wrote .* or it is damaged .*; save it again"
+    )
+    for written in damaged:
+        path.write_bytes(written)
+        try:
+            again = load(path)
+        except SavedModelError as error:
+            assert message.match(str(error))  # noqa: PT017
+        else:  # a time stamp, say
+            assert np.array_equal(again.predict_proba(queries), expected)
 
 
 def test_a_folder_is_no_saved_model(folder):
     with pytest.raises(SavedModelError, match=r"tiny is a folder; load takes a file .*load_checkpoint the"):
         load(folder)
+    with pytest.raises(FileNotFoundError):
+        load(folder / "nothing")
 
 
 @pytest.mark.parametrize("part", ["contexts", "weights"])

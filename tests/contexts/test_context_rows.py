@@ -1,7 +1,6 @@
 """Which rows a context holds."""
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -53,13 +52,6 @@ def test_all_rows_come_first_in_the_order_given():
 def test_a_reasoner_that_does_not_see_the_order_gets_one_context():
     (rows,) = draws(np.zeros(6, int), n_draws=5, in_order=False)
     assert rows.tolist() == list(range(6))
-
-
-@pytest.mark.parametrize("size", [3, 6])
-def test_rare_classes_are_kept(size):
-    codes = np.array([0] * 50 + [1, 2])
-    (rows,) = draws(codes, max_rows=size)
-    assert set(codes[rows]) == {0, 1, 2}
 
 
 def test_equal_rows_of_one_class_are_merged_in_an_order_of_their_own():

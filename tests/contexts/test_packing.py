@@ -24,10 +24,7 @@ class Outer:
 
 
 @dataclass(frozen=True)
-class Longer:
-    count: int
-    inner: Inner
-    layers: tuple[Inner, ...]
+class Longer(Outer):
     more: Tensor
 
 

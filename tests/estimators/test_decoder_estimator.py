@@ -2,27 +2,19 @@
 
 import numpy as np
 import pytest
-import torch
-from direct_decoder import draw, pair
+from direct_decoder import draw
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
+from tiny_decoder import write_decoder
 
 from sktart import TartReasoner, TartTransformer
-from sktart.reasoners._config import DecoderConfig
-from sktart.zoo._checkpoint import save_checkpoint
-
-CONFIG = DecoderConfig(width=16, n_layers=2, n_heads=2, n_features=4, n_pairs=40)
-RECIPE = {"name": "tiny", "seed": 0, "prior": [{"family": "logistic"}], "context_rows": [1, 39]}
-METRICS = {"training": {"steps": 1, "seconds": 1, "cores": 1, "device": "cpu"}}
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("decoder") / "tiny"
-    save_checkpoint(folder, pair(CONFIG, dtype=torch.float32)[1], recipe=RECIPE, metrics=METRICS)
-    return folder
+    return write_decoder(tmp_path_factory.mktemp("decoder") / "tiny")
 
 
 @pytest.fixture
@@ -61,10 +53,8 @@ def test_max_context_draws_stratified_rows(folder, task, checkpoint):
     model = TartReasoner(checkpoint or folder, **options).fit(X, y)
     assert [len(rows) for rows in model.context_rows_] == [9, 9]
     assert all(set(y[rows]) == {"a", "b", "c"} for rows in model.context_rows_)
-    parts = [
-        TartReasoner(checkpoint or folder).fit(X[rows], y[rows]).predict_proba(queries)
-        for rows in model.context_rows_
-    ]
+    single = TartReasoner(checkpoint or folder)
+    parts = [single.fit(X[rows], y[rows]).predict_proba(queries) for rows in model.context_rows_]
     np.testing.assert_allclose(model.predict_proba(queries), np.mean(parts, axis=0), atol=1e-6)
 
 
@@ -93,11 +83,25 @@ def test_in_a_pipeline(folder):
     assert np.isfinite(cross_val_score(model, X, y, cv=3, scoring="neg_log_loss")).all()
 
 
-def test_too_many_features_name_the_cure(folder):
-    X = np.random.default_rng(0).normal(size=(8, 5))
-    message = r"reads at most 4 features; got 5: put TartTransformer\(n_components=4, whiten=True\) before it"
+@pytest.mark.parametrize(
+    "n_rows, n_features, weight, max_context, message",
+    [
+        (
+            8,
+            5,
+            1,
+            None,
+            r"at most 4 features; got 5: put TartTransformer\(n_components=4, whiten=True\) before",
+        ),
+        (40, 2, 1, None, "at most 39 labelled rows at once; got 40: pass max_context=39 to average over n_"),
+        (40, 2, 1, 41, "at most 39 labelled rows at once; got 40"),
+        (30, 4, 2.5, None, r"cannot weigh rows, so sample_weight must be 0 or 1; got 2\.5: repeat rows"),
+    ],
+)
+def test_what_it_cannot_read_names_the_cure(folder, n_rows, n_features, weight, max_context, message):
+    X, y = np.zeros((n_rows, n_features)), np.arange(n_rows) % 2
     with pytest.raises(ValueError, match=message):
-        TartReasoner(folder).fit(X, [0, 1] * 4)
+        TartReasoner(folder, max_context=max_context).fit(X, y, sample_weight=[weight] + [1] * (n_rows - 1))
 
 
 @pytest.mark.filterwarnings("ignore:checkpoint .* was trained on features of unit variance")
@@ -107,34 +111,6 @@ def test_features_that_overflow_name_the_cure(folder, task, fitted, asked):
     model = TartReasoner(folder).fit(X * fitted, y)
     with pytest.raises(ValueError, match=r"features must be small enough.* overflow: standardise them"):
         model.predict(queries * asked)
-
-
-def test_too_many_rows_name_the_cure(folder):
-    X, y = np.zeros((40, 2)), np.arange(40) % 2
-    message = "at most 39 labelled rows at once; got 40: pass max_context=39 to average over n_permutations"
-    with pytest.raises(ValueError, match=message):
-        TartReasoner(folder).fit(X, y)
-    with pytest.raises(ValueError, match="at most 39 labelled rows at once; got 40"):
-        TartReasoner(folder, max_context=41).fit(X, y)
-
-
-def test_weights_are_refused(folder, task):
-    X, y, _ = task
-    with pytest.raises(
-        ValueError, match=r"cannot weigh rows, so sample_weight must be 0 or 1; got 2\.5: repeat rows"
-    ):
-        TartReasoner(folder).fit(X, y, sample_weight=[2.5] + [1.0] * 29)
-
-
-def test_max_context_below_the_number_of_classes():
-    with pytest.raises(ValueError, match=r"max_context \(=2\) must be at least the number of classes, 3"):
-        TartReasoner(max_context=2).fit([[0.0], [1.0], [2.0]], [0, 1, 2])
-
-
-@pytest.mark.parametrize("name", ["n_permutations", "max_context"])
-def test_parameters_are_checked(name):
-    with pytest.raises(ValueError, match=f"{name} must be .*an integer of at least 1; got 0"):
-        TartReasoner(**{name: 0}).fit([[0.0], [1.0]], [0, 1])
 
 
 def test_far_from_unit_variance_is_worth_a_warning(folder, task):

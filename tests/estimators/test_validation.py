@@ -1,14 +1,12 @@
 import numpy as np
 import pytest
 from sklearn.decomposition import PCA
-from sklearn.exceptions import NotFittedError
 
 from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._validation import (
     FLAG,
     RANDOM_STATE,
     TEXT,
-    check_fitted,
     check_params,
     integer,
     optional,
@@ -50,8 +48,3 @@ def test_check_params_reports_all_offenders_at_once():
 def test_parameters_are_checked_before_the_data(name, value, rule):
     with pytest.raises(ValueError, match=f"{name} must be {rule}.*; got {value!r}"):
         TartTransformer(**{name: value}).fit("no data at all")
-
-
-def test_check_fitted():
-    with pytest.raises(NotFittedError, match="TartTransformer instance is not fitted"):
-        check_fitted(TartTransformer())
