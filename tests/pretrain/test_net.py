@@ -144,19 +144,14 @@ def trained(tmp_path_factory):
     return folder
 
 
-def test_training_starts_from_the_weights_of_a_checkpoint(trained):
-    net = untrained(replace(RECIPE, start=str(trained)))
-    started, expected = net.module_.state_dict(), load_folder(trained).reasoner.state_dict()
-    assert all(torch.equal(started[key], expected[key]) for key in expected)
-
-
-def test_blocks_that_a_start_lacks_do_nothing_at_first(trained):
-    deeper = replace(RECIPE, network=replace(RECIPE.network, n_layers=3), start=str(trained))
-    grown = untrained(deeper).module_
+@pytest.mark.parametrize("n_layers", [1, 3])
+def test_training_starts_from_a_checkpoint_and_further_blocks_do_nothing_at_first(trained, n_layers):
+    network = replace(RECIPE.network, n_layers=n_layers)
+    begun = untrained(replace(RECIPE, network=network, start=str(trained))).module_
     tasks = TaskStream(RECIPE)[0][0]
     task = tasks.context_x, tasks.context_y, tasks.query_x, tasks.n_classes
-    assert len(grown.blocks) == 3
-    torch.testing.assert_close(grown.eval()(*task), load_folder(trained).reasoner(*task), rtol=0, atol=0)
+    assert len(begun.blocks) == n_layers
+    torch.testing.assert_close(begun.eval()(*task), load_folder(trained).reasoner(*task), rtol=0, atol=0)
 
 
 @pytest.mark.parametrize(
