@@ -104,25 +104,23 @@ def test_noise_leaves_no_class_out(noise, seed):
 
 
 def test_splits_are_apart_and_make_up_the_whole():
-    development, validation = readers.of_split("development"), readers.of_split("validation")
-    assert len(development) == 15
-    assert len(validation) == 12
-    assert set(development) | set(validation) == set(readers.of_split("all"))
-    assert not set(development) & set(validation)
-    # Their rows overlap; fsdd_digits is on both sides.
-    assert {"sst2", "rotten_tomatoes"} <= set(development)
-    named = {*readers.of_split("all"), *readers.of_split("tables")}
-    assert set(readers.SOURCES) - named == {"fsdd_digits"}
-    assert not set(readers.of_split("all")) & set(readers.of_split("tables"))
+    development, validation, every, tables = (
+        set(readers.of_split(name)) for name in ("development", "validation", "all", "tables")
+    )
+    assert (len(development), len(validation)) == (15, 12)
+    assert not development & validation
+    assert development | validation == every
+    assert not every & tables
+    assert set(readers.SOURCES) - every - tables == {"fsdd_digits"}
+    assert {"sst2", "rotten_tomatoes"} <= development  # their rows overlap
 
 
 def test_read_text_and_raft(tmp_path):
     table = pd.DataFrame({"split": ["train", "test"], "text": ["None", "b, c"], "label": [0, 1]})
     table.to_csv(tmp_path / "made.csv.gz", index=False)
     texts, y, is_test = readers.read_text(tmp_path, "made")
-    assert texts == ["None", "b, c"]  # a text that looks like a missing value is a text
-    assert y.tolist() == [0, 1]
-    assert is_test.tolist() == [False, True]
+    # A text that looks like a missing value is a text.
+    assert (texts, y.tolist(), is_test.tolist()) == (["None", "b, c"], [0, 1], [False, True])
 
     table.assign(task=["one", "two"]).to_csv(tmp_path / "raft_train.csv.gz", index=False)
     texts, y, is_test = readers.read_raft(tmp_path, "raft_two")
@@ -187,16 +185,13 @@ def test_load_embeds_texts_once(tmp_path, monkeypatch):
         return np.ones((len(texts), 3))
 
     monkeypatch.setattr(readers, "embed", embed)
-    pd.DataFrame({"split": ["train"] * 2, "text": ["a", "b"], "label": [3, 7]}).to_csv(
-        tmp_path / "sst2.csv.gz", index=False
-    )
+    table = pd.DataFrame({"split": ["train"] * 2, "text": ["a", "b"], "label": [3, 7]})
+    table.to_csv(tmp_path / "sst2.csv.gz", index=False)
     for _ in range(2):
         data = readers.load("sst2", tmp_path, Memory(tmp_path / "cache", verbose=0))
     assert calls.read_text() == "x"
     assert data.X.shape == (2, 3)
-    assert data.y.tolist() == [0, 1]
-    assert data.encoder == "minilm"
-    assert data.texts.tolist() == ["a", "b"]
+    assert (data.y.tolist(), data.texts.tolist(), data.encoder) == ([0, 1], ["a", "b"], "minilm")
 
 
 def test_tfidf_has_unit_rows_and_sees_no_test_text(tmp_path):
