@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import Memory
-from made_data import make_data
+from made_data import make_data, write_clips, write_images, write_texts
 
 from benchmarks.fewshot import contexts, log_mel, readers
 
@@ -26,15 +26,17 @@ def test_class_counts_add_up_and_leave_no_class_out(n, weights):
 @pytest.mark.parametrize("n_labels", [8, 30, 128])
 def test_draw_laws(shares, n_labels):
     data = make_data()
-    context, queries = contexts.draw(data, n_labels, shares, seed=3, max_queries=90)
+    (context, queries), again, other = (
+        contexts.draw(data, n_labels, shares, seed, max_queries=90) for seed in (3, 3, 4)
+    )
     assert len(context) == len(set(context)) == n_labels
     assert len(queries) == len(set(queries)) <= 90
     assert not data.is_test[context].any()
     assert data.is_test[queries].all()
     assert set(data.y[context]) == {0, 1, 2}
-    again = contexts.draw(data, n_labels, shares, seed=3, max_queries=90)
-    assert all(np.array_equal(a, b) for a, b in zip((context, queries), again, strict=True))
-    assert not np.array_equal(context, contexts.draw(data, n_labels, shares, seed=4)[0])
+    np.testing.assert_array_equal(context, again[0])
+    np.testing.assert_array_equal(queries, again[1])
+    assert not np.array_equal(context, other[0])
 
 
 @pytest.mark.parametrize(
@@ -116,39 +118,34 @@ def test_splits_are_apart_and_make_up_the_whole():
 
 
 def test_read_text_and_raft(tmp_path):
-    table = pd.DataFrame({"split": ["train", "test"], "text": ["None", "b, c"], "label": [0, 1]})
-    table.to_csv(tmp_path / "made.csv.gz", index=False)
+    write_texts(tmp_path / "made.csv.gz", ["None", "b, c"], [0, 1], [False, True])
     texts, y, is_test = readers.read_text(tmp_path, "made")
     # A text that looks like a missing value is a text.
     assert (texts, y.tolist(), is_test.tolist()) == (["None", "b, c"], [0, 1], [False, True])
 
-    table.assign(task=["one", "two"]).to_csv(tmp_path / "raft_train.csv.gz", index=False)
+    table = pd.DataFrame({"task": ["one", "two"], "text": ["a", "b, c"], "label": [0, 1]})
+    table.to_csv(tmp_path / "raft_train.csv.gz", index=False)
     texts, y, is_test = readers.read_raft(tmp_path, "raft_two")
     assert (texts, y.tolist(), is_test) == (["b, c"], [1], None)
 
 
 def test_read_images(tmp_path):
-    images = np.arange(120 * 48, dtype=np.uint8).reshape(120, 4, 4, 3)
-    labels = np.arange(120) % 2
-    arrays = {"X_train": images[:80], "y_train": labels[:80], "X_test": images[80:], "y_test": labels[80:]}
-    np.savez(tmp_path / "cifar10.npz", **arrays)
+    images = np.arange(120 * 48).astype(np.uint8).reshape(120, 4, 4, 3)
+    write_images(tmp_path / "cifar10.npz", images, np.arange(120) % 2, np.arange(120) >= 80)
     X, y, is_test = readers.read_images(tmp_path, "cifar10")
     np.testing.assert_allclose(X, images.reshape(120, 48) / 255, rtol=1e-6)
-    assert is_test.sum() == 40
-    assert y.tolist() == labels.tolist()
+    assert is_test.tolist() == [False] * 80 + [True] * 40
+    assert y.tolist() == [0, 1] * 60
 
 
-def write_clips(path, lengths, **arrays):
+def made_clips(*lengths):
     rng = np.random.default_rng(0)
-    clips = [rng.integers(-3000, 3000, n).astype(np.int16) for n in lengths]
-    offsets = np.cumsum([0, *map(len, clips)])
-    np.savez(path, audio=np.concatenate(clips), offsets=offsets, sample_rate=8000, **arrays)
-    return clips
+    return [rng.integers(-3000, 3000, n).astype(np.int16) for n in lengths]
 
 
 def test_read_audio_cuts_clips_at_the_offsets(tmp_path):
-    labels = {"label": np.array([0, 1, 0]), "is_test": np.array([False, False, True])}
-    clips = write_clips(tmp_path / "made.npz", (900, 100, 2000), **labels)
+    clips = made_clips(900, 100, 2000)
+    write_clips(tmp_path / "made.npz", clips, [0, 1, 0], [False, False, True])
     X, _, is_test = readers.read_audio(tmp_path, "made")
     assert X.shape == (3, 80)
     assert is_test.tolist() == [False, False, True]
@@ -156,14 +153,12 @@ def test_read_audio_cuts_clips_at_the_offsets(tmp_path):
 
 
 def test_speakers_are_split_in_halves(tmp_path):
-    speaker = np.array([5, 0, 3, 1, 2, 4])
-    labels = {"label": np.arange(6) % 2, "is_test": np.arange(6) > 3, "speaker": speaker}
-    write_clips(tmp_path / "fsdd_digits.npz", [400] * 6, **labels)
-    X, y, is_test = readers.read_audio(tmp_path, "fsdd_digits")
+    clips, number, speaker = made_clips(*[400] * 6), np.arange(6), [5, 0, 3, 1, 2, 4]
+    write_clips(tmp_path / "fsdd_digits.npz", clips, number % 2, number > 3, speaker=speaker)
+    whole = readers.read_audio(tmp_path, "fsdd_digits")
     for name, rows in (("fsdd_a", [1, 3, 4]), ("fsdd_b", [0, 2, 5])):
-        half = readers.read_speakers(tmp_path, name)
-        for read, whole in zip(half, (X, y, is_test), strict=True):
-            np.testing.assert_array_equal(read, whole[rows])
+        for read, part in zip(readers.read_speakers(tmp_path, name), whole, strict=True):
+            np.testing.assert_array_equal(read, part[rows])
 
 
 def test_mel_bands_rise_with_the_pitch():
@@ -185,8 +180,7 @@ def test_load_embeds_texts_once(tmp_path, monkeypatch):
         return np.ones((len(texts), 3))
 
     monkeypatch.setattr(readers, "embed", embed)
-    table = pd.DataFrame({"split": ["train"] * 2, "text": ["a", "b"], "label": [3, 7]})
-    table.to_csv(tmp_path / "sst2.csv.gz", index=False)
+    write_texts(tmp_path / "sst2.csv.gz", ["a", "b"], [3, 7], [False, False])
     for _ in range(2):
         data = readers.load("sst2", tmp_path, Memory(tmp_path / "cache", verbose=0))
     assert calls.read_text() == "x"
@@ -198,12 +192,9 @@ def test_tfidf_has_unit_rows_and_sees_no_test_text(tmp_path):
     rng = np.random.default_rng(0)
     words = [f"word{i}" for i in range(150)]
     texts = [" ".join(rng.choice(words, 12)) for _ in range(160)]
-    splits = ["train"] * 150 + ["test"] * 10
-    table = pd.DataFrame({"split": splits, "text": texts, "label": np.arange(160) % 2})
-    loaded = []
+    number, loaded = np.arange(160), []
     for tests in (texts[150:], ["unheard of"] * 10):
-        table.loc[150:, "text"] = tests
-        table.to_csv(tmp_path / "sst2.csv.gz", index=False)
+        write_texts(tmp_path / "sst2.csv.gz", texts[:150] + tests, number % 2, number >= 150)
         loaded.append(readers.load("sst2", tmp_path, Memory(None), encoder="tfidf"))
     X = loaded[0].X
     assert X.shape == (160, readers.N_COMPONENTS)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from made_data import write_texts
 from sklearn.dummy import DummyClassifier
 
 from benchmarks.fewshot import contexts, contrastive, fine_tuning, methods, readers
@@ -18,13 +19,9 @@ from benchmarks.fewshot.contrastive import ContrastiveFineTuning, draw_pairs
 from sktart.exceptions import MissingExtraError
 
 missing = [name for name in ("accelerate", "datasets") if importlib.util.find_spec(name) is None]
-needs_trainer = pytest.mark.skipif(
-    bool(missing), reason=f"the extra 'benchmarks' is not installed, without {missing}"
-)
+needs_trainer = pytest.mark.skipif(missing != [], reason=f"without {missing} of the extra 'benchmarks'")
 
-TEXTS = np.array(
-    ["good film", "very good plot", "fine film", "bad film", "very bad plot", "the bad"], dtype=object
-)
+TEXTS = np.array(["good film", "very good plot", "fine film", "bad film", "very bad plot", "the bad"], object)
 LABELS = np.array(["yes", "yes", "yes", "no", "no", "no"])
 
 
@@ -117,8 +114,7 @@ def test_main_writes_rows_of_the_same_draws(tmp_path, monkeypatch, capsys):
     monkeypatch.setitem(methods.METHODS, contrastive.NAME, method)
     monkeypatch.setattr(readers, "embed", lambda texts, encoder: np.ones((len(texts), 3)))
     texts, y, is_test = [f"text {i}" for i in range(80)], np.arange(80) % 2, np.arange(80) >= 60
-    made = pd.DataFrame({"split": np.where(is_test, "test", "train"), "text": texts, "label": y})
-    made.to_csv(tmp_path / "sst2.csv.gz", index=False)
+    write_texts(tmp_path / "sst2.csv.gz", texts, y, is_test)
 
     where = ["--data", str(tmp_path), "--out", str(tmp_path / "out"), "--cache", str(tmp_path / "cache")]
     fine_tuning.main([*where, "--datasets", "sst2", "--labels", "8", "16", "--seeds", "2"])

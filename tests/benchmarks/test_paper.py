@@ -9,6 +9,7 @@ import pandas as pd
 import polars as pl
 import pytest
 import torch
+from made_data import write_clips, write_images, write_texts
 from tiny_models import build_causal_lm
 
 from benchmarks.paper import hub as paper_hub
@@ -22,40 +23,22 @@ from sktart.reasoners._decoder import DecoderReasoner
 from sktart.zoo._checkpoint import save_checkpoint
 
 
-def write_texts(folder, name, n_classes):
-    words = ["good film", "bad plot", "fine cast", "very bad"]
-    rows = [
-        {"split": "train" if i < 30 else "test", "text": f"{words[c]} {i}", "label": c}
-        for c in range(n_classes)
-        for i in range(40)
-    ]
-    pd.DataFrame(rows).to_csv(folder / f"{name}.csv.gz", index=False)
-
-
-def write_images(folder):
-    rng = np.random.default_rng(0)
-    y = np.arange(80) % 4
-    images = np.uint8(rng.integers(0, 60, (80, 6, 6)) + 60 * y[:, None, None])
-    arrays = {"X_train": images[:60], "y_train": y[:60], "X_test": images[60:], "y_test": y[60:]}
-    np.savez(folder / "mnist.npz", **arrays)
-
-
-def write_clips(folder):
-    rng = np.random.default_rng(0)
-    label = np.arange(40) % 2
-    clips = [rng.integers(-900, 900, rng.integers(600, 900)).astype(np.int16) * (1 + 9 * c) for c in label]
-    arrays = {"audio": np.concatenate(clips), "offsets": np.cumsum([0, *map(len, clips)])}
-    np.savez(folder / "fsdd_digits.npz", **arrays, label=label, is_test=np.arange(40) >= 28, sample_rate=8000)
-
-
 @pytest.fixture
 def folder(tmp_path):
+    rng = np.random.default_rng(0)
     folder = tmp_path / "data"
     folder.mkdir()
-    write_texts(folder, "sst2", 2)
-    write_texts(folder, "ag_news", 4)
-    write_images(folder)
-    write_clips(folder)
+    words = ["good film", "bad plot", "fine cast", "very bad"]
+    for name, n_classes in (("sst2", 2), ("ag_news", 4)):
+        y, number = np.repeat(np.arange(n_classes), 40), np.tile(np.arange(40), n_classes)
+        texts = [f"{words[c]} {i}" for c, i in zip(y, number, strict=True)]
+        write_texts(folder / f"{name}.csv.gz", texts, y, number >= 30)
+    y = np.arange(80) % 4
+    images = np.uint8(rng.integers(0, 60, (80, 6, 6)) + 60 * y[:, None, None])
+    write_images(folder / "mnist.npz", images, y, np.arange(80) >= 60)
+    y = np.arange(40) % 2
+    clips = [rng.integers(-900, 900, rng.integers(600, 900)).astype(np.int16) * (1 + 9 * c) for c in y]
+    write_clips(folder / "fsdd_digits.npz", clips, y, np.arange(40) >= 28)
     return folder
 
 
@@ -87,21 +70,18 @@ def run(tmp_path, folder, decoder):
 
 
 def test_one_class_against_the_rest(folder):
-    data, source = paper_tasks.load_task("ag_news_2", folder, queries=10)
+    (data, source), (again, _) = (paper_tasks.load_task("ag_news_2", folder, queries=10) for _ in range(2))
     assert source == "folder"
-    assert all(
-        (label == 1) == text.startswith("fine cast") for text, label in zip(data.X, data.y, strict=True)
-    )
+    assert [text.startswith("fine cast") for text in data.X] == (data.y == 1).tolist()
     assert np.bincount(data.y[data.is_test]).tolist() == [5, 5]
     assert np.bincount(data.y[~data.is_test]).tolist() == [90, 30]
-    again = paper_tasks.load_task("ag_news_2", folder, queries=10)[0]
     assert again.X.tolist() == data.X.tolist()
 
 
 def test_a_pair_of_classes_leaves_out_the_others(folder):
     data, _ = paper_tasks.load_task("mnist_0_1", folder, queries=100)
     assert len(data.y) == 40
-    assert all((image.mean() > 60) == label for image, label in zip(data.X, data.y, strict=True))
+    assert [image.mean() > 60 for image in data.X] == (data.y == 1).tolist()
 
 
 def test_halve_gives_half_of_each_class():
@@ -154,7 +134,8 @@ def test_hub_rows_of_both_splits(hub):
 
 def test_hub_scores_become_classes_and_large_sets_are_thinned_evenly(hub, monkeypatch):
     monkeypatch.setattr(paper_hub, "PER_LABEL", 5)
-    hub[0]("c/train/0.parquet", {"t": list(map(str, range(100))), "s": [0.0, 0.4, 0.5, 0.9] * 25})
+    write, _ = hub
+    write("c/train/0.parquet", {"t": list(map(str, range(100))), "s": [0.0, 0.4, 0.5, 0.9] * 25})
     rows, y, is_test = paper_hub.read_hub(paper_hub.Hub("a/b", "c", row="t", label="s", test=None))
     assert is_test is None
     assert np.bincount(y).tolist() == [5, 5]
@@ -169,7 +150,8 @@ def test_hub_scores_become_classes_and_large_sets_are_thinned_evenly(hub, monkey
     ],
 )
 def test_hub_sets_of_another_shape_are_missing(hub, file, message):
-    hub[0](file, {"x": [1]})
+    write, _ = hub
+    write(file, {"x": [1]})
     with pytest.raises(paper_hub.MissingData, match=message):
         paper_hub.read_hub(paper_hub.Hub("a/b", "c", test=None))
 

@@ -55,6 +55,12 @@ def whole(tmp_path_factory):
     return folder
 
 
+def assert_same(folder, whole):
+    """A finished folder has the same bits as another, and nothing left over."""
+    assert weights(folder) == weights(whole)
+    assert names(folder) == names(whole) == PARTS
+
+
 def test_same_recipe_gives_the_same_bits_and_global_state_is_neither_read_nor_changed(whole, tmp_path):
     former = torch.get_num_threads()
     torch.set_num_threads(3)
@@ -69,7 +75,7 @@ def test_same_recipe_gives_the_same_bits_and_global_state_is_neither_read_nor_ch
         assert torch.is_grad_enabled()
     finally:
         torch.set_num_threads(former)
-    assert weights(tmp_path) == weights(whole)
+    assert_same(tmp_path, whole)
 
 
 @pytest.mark.parametrize(
@@ -85,7 +91,6 @@ def test_another_recipe_gives_other_weights(whole, tmp_path, change):
 
 
 def test_folder_is_complete_and_says_what_made_it(whole):
-    assert names(whole) == PARTS
     assert read_recipe(whole / "recipe.json").fingerprint() == RECIPE.fingerprint()
     loaded = load_folder(whole)
     assert loaded.reasoner.config == RECIPE.network
@@ -126,8 +131,7 @@ def test_paused_after_each_epoch_and_continued_is_the_whole(whole, tmp_path):
         assert load_folder(tmp_path).reasoner.config == RECIPE.network
         assert weights(tmp_path) != weights(whole)
     assert run(tmp_path, minutes=0)
-    assert weights(tmp_path) == weights(whole)
-    assert names(tmp_path) == PARTS
+    assert_same(tmp_path, whole)
     losses, expected = (metrics(folder)["training"]["loss_by_epoch"] for folder in (tmp_path, whole))
     assert losses == expected
 
@@ -162,8 +166,7 @@ def test_killed_and_continued_is_the_whole(tmp_path):
     assert 0 < saved_state(killed)["progress"]["steps"] < 160
     assert run(killed, recipe)
     assert run(expected, recipe)
-    assert weights(killed) == weights(expected)
-    assert names(killed) == PARTS
+    assert_same(killed, expected)
 
 
 @pytest.mark.parametrize(
@@ -199,8 +202,7 @@ def test_interrupted_and_continued_is_the_whole(
         kept, module = load_folder(tmp_path).reasoner.state_dict(), saved_state(tmp_path)["module"]
         assert all(torch.equal(kept[key], value) for key, value in module.items())
     assert run(tmp_path)
-    assert weights(tmp_path) == weights(whole)
-    assert names(tmp_path) == PARTS
+    assert_same(tmp_path, whole)
 
 
 def test_a_state_that_cannot_be_written_stops_and_the_former_one_is_kept(whole, tmp_path, monkeypatch):
@@ -217,8 +219,7 @@ def test_a_state_that_cannot_be_written_stops_and_the_former_one_is_kept(whole, 
             run(tmp_path)
     assert (tmp_path / STATE_FILE).read_bytes() == state
     assert run(tmp_path)
-    assert weights(tmp_path) == weights(whole)
-    assert names(tmp_path) == PARTS
+    assert_same(tmp_path, whole)
 
 
 def test_a_finished_folder_is_left_alone_and_another_recipe_begins_anew(tmp_path):
@@ -236,7 +237,7 @@ def test_a_finished_folder_is_left_alone_and_another_recipe_begins_anew(tmp_path
 def test_number_of_workers_changes_no_bit(whole, tmp_path, monkeypatch, workers):
     monkeypatch.setattr(loop, "cpu_count", lambda: workers)
     run(tmp_path)
-    assert weights(tmp_path) == weights(whole)
+    assert_same(tmp_path, whole)
     assert metrics(tmp_path)["training"]["cores"] == workers
 
 
