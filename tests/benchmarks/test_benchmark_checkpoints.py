@@ -3,14 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
+from made_rows import row, table
 
 from benchmarks.studies import checkpoints
 
 
 def rows(log_losses, method="sktart", labels=8):
-    cell = {"split": "development", "modality": "text", "dataset": "a", "encoder": "minilm", "classes": 2}
-    cell |= {"shares": "balanced", "noise": 0.0, "labels": labels, "method": method, "accuracy": 0.5}
-    return pd.DataFrame([cell | {"seed": seed, "log_loss": loss} for seed, loss in enumerate(log_losses)])
+    return table(*(row(method, loss, seed=seed, labels=labels) for seed, loss in enumerate(log_losses)))
 
 
 def test_change_is_of_the_draws_and_cells_that_both_have():

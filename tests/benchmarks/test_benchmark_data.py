@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from joblib import Memory
-from made_data import make_data
+from made_data import make_data, write_clips, write_images, write_texts
 
 from benchmarks.fewshot import contexts, log_mel, readers
 
@@ -26,41 +26,35 @@ def test_class_counts_add_up_and_leave_no_class_out(n, weights):
 @pytest.mark.parametrize("n_labels", [8, 30, 128])
 def test_draw_laws(shares, n_labels):
     data = make_data()
-    context, queries = contexts.draw(data, n_labels, shares, seed=3, max_queries=90)
+    (context, queries), again, other = (
+        contexts.draw(data, n_labels, shares, seed, max_queries=90) for seed in (3, 3, 4)
+    )
     assert len(context) == len(set(context)) == n_labels
     assert len(queries) == len(set(queries)) <= 90
     assert not data.is_test[context].any()
     assert data.is_test[queries].all()
     assert set(data.y[context]) == {0, 1, 2}
-    again = contexts.draw(data, n_labels, shares, seed=3, max_queries=90)
-    assert all(np.array_equal(a, b) for a, b in zip((context, queries), again, strict=True))
-    assert not np.array_equal(context, contexts.draw(data, n_labels, shares, seed=4)[0])
+    np.testing.assert_array_equal(context, again[0])
+    np.testing.assert_array_equal(queries, again[1])
+    assert not np.array_equal(context, other[0])
 
 
-def test_balanced_draw_is_exact():
-    data = make_data()
-    context, queries = contexts.draw(data, 30, "balanced", seed=0, max_queries=90)
-    assert np.bincount(data.y[context]).tolist() == [10, 10, 10]
-    assert np.bincount(data.y[queries]).tolist() == [30, 30, 30]
-
-
-@pytest.mark.parametrize("n_labels, per_class", [(154, 2), (770, 10)])
-def test_balanced_draw_of_77_classes_is_exact(n_labels, per_class):
-    data = make_data(counts=[12] * 77, test=[2] * 77)
-    context, _ = contexts.draw(data, n_labels, "balanced", seed=0)
-    assert np.bincount(data.y[context]).tolist() == [per_class] * 77
-
-
-@pytest.mark.parametrize("test, n_labels, shown, asked", [
-    ((60, 50), 22, [20, 2], [60, 6]),
-    ((60, 50), 8, [7, 1], [60, 6]),
-    ((60, 50, 40), 24, [20, 2, 2], [60, 6, 6]),
-])  # fmt: skip
-def test_skewed_draw_has_one_share_on_both_sides(test, n_labels, shown, asked):
-    data = make_data(counts=(300, 200, 100)[: len(test)], test=test)
-    context, queries = contexts.draw(data, n_labels, "skewed", seed=0)
-    assert np.bincount(data.y[context]).tolist() == shown
-    assert np.bincount(data.y[queries]).tolist() == asked
+@pytest.mark.parametrize(
+    "shares, counts, test, n_labels, shown, asked",
+    [
+        ("balanced", (300, 200, 100), (60, 50, 40), 30, [10] * 3, [40] * 3),
+        ("balanced", [12] * 77, [2] * 77, 154, [2] * 77, [2] * 77),
+        ("balanced", [12] * 77, [2] * 77, 770, [10] * 77, [2] * 77),
+        # One share on both sides.
+        ("skewed", (300, 200), (60, 50), 22, [20, 2], [60, 6]),
+        ("skewed", (300, 200), (60, 50), 8, [7, 1], [60, 6]),
+        ("skewed", (300, 200, 100), (60, 50, 40), 24, [20, 2, 2], [60, 6, 6]),
+    ],
+)
+def test_counts_of_classes(shares, counts, test, n_labels, shown, asked):
+    data = make_data(counts, test)
+    drawn = contexts.draw(data, n_labels, shares, seed=0)
+    assert [np.bincount(data.y[rows]).tolist() for rows in drawn] == [shown, asked]
 
 
 def test_draw_without_a_split_asks_about_the_rest():
@@ -70,25 +64,22 @@ def test_draw_without_a_split_asks_about_the_rest():
 
 
 @pytest.mark.parametrize(
-    "counts, test, n_labels",
-    [
-        ((300, 200, 100), (60, 50, 40), 5),
-        ((300, 200, 5), (60, 50, 40), 30),
-        ((300, 200, 100), (60, 50, 3), 30),
-    ],
+    "most_rows, most_queries, n_labels",
+    [(100, 40, 5), (5, 40, 30), (100, 3, 30)],
     ids=["labels", "rows", "queries"],
 )
-def test_draw_refuses_what_the_data_cannot_give(counts, test, n_labels):
-    assert contexts.draw(make_data(counts, test), n_labels, "balanced", seed=0) is None
+def test_draw_refuses_what_the_data_cannot_give(most_rows, most_queries, n_labels):
+    data = make_data((300, 200, most_rows), (60, 50, most_queries))
+    assert contexts.draw(data, n_labels, "balanced", seed=0) is None
 
 
 @pytest.mark.parametrize("noise, wrong", [(0.0, 0), (0.1, 6), (0.2, 13)])
 def test_noise_replaces_its_share_by_other_classes(noise, wrong):
     data = make_data()
     context, _ = contexts.draw(data, 64, "balanced", seed=1)
-    y = contexts.noisy_labels(data, context, noise, seed=1)
+    y, again = (contexts.noisy_labels(data, context, noise, seed=1) for _ in range(2))
     assert (y != data.y[context]).sum() == wrong
-    np.testing.assert_array_equal(y, contexts.noisy_labels(data, context, noise, seed=1))
+    np.testing.assert_array_equal(y, again)
 
 
 def test_wrong_labels_are_even_over_the_other_classes_and_grow_with_the_share():
@@ -115,55 +106,46 @@ def test_noise_leaves_no_class_out(noise, seed):
 
 
 def test_splits_are_apart_and_make_up_the_whole():
-    development, validation = readers.of_split("development"), readers.of_split("validation")
-    assert len(development) == 15
-    assert len(validation) == 12
-    assert set(development) | set(validation) == set(readers.of_split("all"))
-    assert not set(development) & set(validation)
-    # Their rows overlap; fsdd_digits is on both sides.
-    assert {"sst2", "rotten_tomatoes"} <= set(development)
-    named = {*readers.of_split("all"), *readers.of_split("tables")}
-    assert set(readers.SOURCES) - named == {"fsdd_digits"}
-    assert not set(readers.of_split("all")) & set(readers.of_split("tables"))
+    development, validation, every, tables = (
+        set(readers.of_split(name)) for name in ("development", "validation", "all", "tables")
+    )
+    assert (len(development), len(validation)) == (15, 12)
+    assert not development & validation
+    assert development | validation == every
+    assert not every & tables
+    assert set(readers.SOURCES) - every - tables == {"fsdd_digits"}
+    assert {"sst2", "rotten_tomatoes"} <= development  # their rows overlap
 
 
 def test_read_text_and_raft(tmp_path):
-    table = pd.DataFrame({"split": ["train", "test"], "text": ["None", "b, c"], "label": [0, 1]})
-    table.to_csv(tmp_path / "made.csv.gz", index=False)
+    write_texts(tmp_path / "made.csv.gz", ["None", "b, c"], [0, 1], [False, True])
     texts, y, is_test = readers.read_text(tmp_path, "made")
-    assert texts == ["None", "b, c"]  # a text that looks like a missing value is a text
-    assert y.tolist() == [0, 1]
-    assert is_test.tolist() == [False, True]
+    # A text that looks like a missing value is a text.
+    assert (texts, y.tolist(), is_test.tolist()) == (["None", "b, c"], [0, 1], [False, True])
 
-    table.assign(task=["one", "two"]).to_csv(tmp_path / "raft_train.csv.gz", index=False)
+    table = pd.DataFrame({"task": ["one", "two"], "text": ["a", "b, c"], "label": [0, 1]})
+    table.to_csv(tmp_path / "raft_train.csv.gz", index=False)
     texts, y, is_test = readers.read_raft(tmp_path, "raft_two")
     assert (texts, y.tolist(), is_test) == (["b, c"], [1], None)
 
 
 def test_read_images(tmp_path):
-    rng = np.random.default_rng(0)
-    arrays = {"X_train": (80, 4, 4, 3), "X_test": (40, 4, 4, 3)}
-    arrays = {name: rng.integers(0, 256, shape, dtype=np.uint8) for name, shape in arrays.items()}
-    np.savez(tmp_path / "cifar10.npz", **arrays, y_train=np.arange(80) % 2, y_test=np.arange(40) % 2)
+    images = np.arange(120 * 48).astype(np.uint8).reshape(120, 4, 4, 3)
+    write_images(tmp_path / "cifar10.npz", images, np.arange(120) % 2, np.arange(120) >= 80)
     X, y, is_test = readers.read_images(tmp_path, "cifar10")
-    assert X.shape == (120, 48)
-    assert X.min() >= 0
-    assert X.max() <= 1
-    assert is_test.sum() == 40
-    assert y.tolist() == [*(np.arange(80) % 2), *(np.arange(40) % 2)]
+    np.testing.assert_allclose(X, images.reshape(120, 48) / 255, rtol=1e-6)
+    assert is_test.tolist() == [False] * 80 + [True] * 40
+    assert y.tolist() == [0, 1] * 60
 
 
-def write_clips(path, lengths, **arrays):
+def made_clips(*lengths):
     rng = np.random.default_rng(0)
-    clips = [rng.integers(-3000, 3000, n).astype(np.int16) for n in lengths]
-    offsets = np.cumsum([0, *map(len, clips)])
-    np.savez(path, audio=np.concatenate(clips), offsets=offsets, sample_rate=8000, **arrays)
-    return clips
+    return [rng.integers(-3000, 3000, n).astype(np.int16) for n in lengths]
 
 
 def test_read_audio_cuts_clips_at_the_offsets(tmp_path):
-    labels = {"label": np.array([0, 1, 0]), "is_test": np.array([False, False, True])}
-    clips = write_clips(tmp_path / "made.npz", (900, 100, 2000), **labels)
+    clips = made_clips(900, 100, 2000)
+    write_clips(tmp_path / "made.npz", clips, [0, 1, 0], [False, False, True])
     X, _, is_test = readers.read_audio(tmp_path, "made")
     assert X.shape == (3, 80)
     assert is_test.tolist() == [False, False, True]
@@ -171,14 +153,12 @@ def test_read_audio_cuts_clips_at_the_offsets(tmp_path):
 
 
 def test_speakers_are_split_in_halves(tmp_path):
-    speaker = np.array([5, 0, 3, 1, 2, 4])
-    labels = {"label": np.arange(6) % 2, "is_test": np.arange(6) > 3, "speaker": speaker}
-    write_clips(tmp_path / "fsdd_digits.npz", [400] * 6, **labels)
-    X, y, is_test = readers.read_audio(tmp_path, "fsdd_digits")
+    clips, number, speaker = made_clips(*[400] * 6), np.arange(6), [5, 0, 3, 1, 2, 4]
+    write_clips(tmp_path / "fsdd_digits.npz", clips, number % 2, number > 3, speaker=speaker)
+    whole = readers.read_audio(tmp_path, "fsdd_digits")
     for name, rows in (("fsdd_a", [1, 3, 4]), ("fsdd_b", [0, 2, 5])):
-        half = readers.read_speakers(tmp_path, name)
-        for read, whole in zip(half, (X, y, is_test), strict=True):
-            np.testing.assert_array_equal(read, whole[rows])
+        for read, part in zip(readers.read_speakers(tmp_path, name), whole, strict=True):
+            np.testing.assert_array_equal(read, part[rows])
 
 
 def test_mel_bands_rise_with_the_pitch():
@@ -200,28 +180,21 @@ def test_load_embeds_texts_once(tmp_path, monkeypatch):
         return np.ones((len(texts), 3))
 
     monkeypatch.setattr(readers, "embed", embed)
-    pd.DataFrame({"split": ["train"] * 2, "text": ["a", "b"], "label": [3, 7]}).to_csv(
-        tmp_path / "sst2.csv.gz", index=False
-    )
+    write_texts(tmp_path / "sst2.csv.gz", ["a", "b"], [3, 7], [False, False])
     for _ in range(2):
         data = readers.load("sst2", tmp_path, Memory(tmp_path / "cache", verbose=0))
     assert calls.read_text() == "x"
     assert data.X.shape == (2, 3)
-    assert data.y.tolist() == [0, 1]
-    assert data.encoder == "minilm"
-    assert data.texts.tolist() == ["a", "b"]
+    assert (data.y.tolist(), data.texts.tolist(), data.encoder) == ([0, 1], ["a", "b"], "minilm")
 
 
 def test_tfidf_has_unit_rows_and_sees_no_test_text(tmp_path):
     rng = np.random.default_rng(0)
     words = [f"word{i}" for i in range(150)]
     texts = [" ".join(rng.choice(words, 12)) for _ in range(160)]
-    splits = ["train"] * 150 + ["test"] * 10
-    table = pd.DataFrame({"split": splits, "text": texts, "label": np.arange(160) % 2})
-    loaded = []
+    number, loaded = np.arange(160), []
     for tests in (texts[150:], ["unheard of"] * 10):
-        table.loc[150:, "text"] = tests
-        table.to_csv(tmp_path / "sst2.csv.gz", index=False)
+        write_texts(tmp_path / "sst2.csv.gz", texts[:150] + tests, number % 2, number >= 150)
         loaded.append(readers.load("sst2", tmp_path, Memory(None), encoder="tfidf"))
     X = loaded[0].X
     assert X.shape == (160, readers.N_COMPONENTS)

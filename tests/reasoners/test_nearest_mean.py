@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from sktart.exceptions import RecipeError
-from sktart.priors import sample_tasks
+from sktart.pretrain._evaluate import logistic_tasks
 from sktart.reasoners._config import DecoderConfig
 from sktart.reasoners._decoder import DecoderReasoner
 from sktart.reasoners._nearest_mean import start_from_nearest_mean
@@ -22,15 +22,7 @@ def started(config):
 def test_agrees_with_the_nearest_mean(n_features, width, n_heads):
     config = DecoderConfig(width=width, n_layers=3, n_heads=n_heads, n_features=n_features, n_pairs=66)
     options = {"n_features": (n_features, n_features), "scale": (10.0, 10.0)}
-    component = {"family": "logistic", "weight": 1.0, "n_classes": (2, 2), "options": options}
-    tasks = sample_tasks(
-        torch.Generator().manual_seed(0),
-        [component],
-        context_rows=(64, 64),
-        query_rows=32,
-        max_tasks=32,
-        max_tokens=10**6,
-    )
+    tasks = logistic_tasks(torch.Generator().manual_seed(0), rows=64, n_tasks=32, n_queries=32, **options)
     logits = started(config)(tasks.context_x, tasks.context_y, tasks.query_x, 2)
     sign = 2.0 * tasks.context_y - 1
     rule = ((sign[..., None] * tasks.context_x).sum(1, keepdim=True) * tasks.query_x).sum(-1)
