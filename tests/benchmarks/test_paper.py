@@ -226,7 +226,7 @@ def test_identity_changes_with_weights_and_permutations(decoder):
 # the whole
 
 
-def test_handcrafted_features_and_what_is_missing(run, capsys):
+def test_handcrafted_features_and_what_is_missing(run, tmp_path, capsys):
     rows, report = run(
         "--datasets", "mnist_0_1", "fsdd_digits_0_1", "civil_comments", "--labels", "6", "20", "400"
     )  # fmt: skip
@@ -235,8 +235,10 @@ def test_handcrafted_features_and_what_is_missing(run, capsys):
     assert {row["features"] for row in done if row["method"].endswith("16")} == {5, 16}
     assert "| civil_comments |  |  |  |  | no civil_comments.csv.gz" in report
     assert "the data set has too few rows for 400 labels" in report
-    assert "| mnist_0_1 | pixels | stream | 20 |" in report
+    assert "| image | pixels | stream | 20 | 1 |" in report
     assert "tiny-decoder, 1 order(s)" in report
+    assert len(pd.read_csv(tmp_path / "paper_cells.csv")) == 2 * 2 * len(paper_methods.METHODS)
+    assert len(pd.read_csv(tmp_path / "paper_failures.csv")) == 3
     assert report.strip() in capsys.readouterr().out
 
 
@@ -254,10 +256,10 @@ def test_protocols_resuming_and_windows(run, tmp_path, monkeypatch):
         raise ValueError("tried again")
 
     monkeypatch.setattr(paper, "encode", encode)
-    again, later = run(*options, seeds=1)
+    before = pd.read_csv(tmp_path / "paper_cells.csv")
+    again, _ = run(*options, seeds=1)
     assert [row["failed"] for row in again[len(rows) :]] == ["tried again"] * len(failed)
-    table = "## Every cell"
-    assert later.split(table)[1].split("## Without")[0] == report.split(table)[1].split("## Without")[0]
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "paper_cells.csv"), before)
 
 
 def test_a_model_that_is_not_there_is_tried_once_a_task(run, monkeypatch):
@@ -318,9 +320,14 @@ def test_report_marks_losses_and_compares_two_reasoners_once():
         for seed in range(3)
         for method, loss in [("gram, 16", 0.6), ("gram", 0.4), ("LogisticRegressionCV", 0.5)]
     )
-    args = Namespace(seeds=3, queries=9, max_chars=0, decoder="d", permutations=1)
-    report = paper_report.summarise(rows, {}, args)
-    assert "| made | e | stream | 8 | 0.710, **0.610** | 0.710, 0.410 | 0.710, 0.510 |" in report
-    assert "| log_loss | gram, 16 | gram | 0 | 0 | 1 |" in report
-    assert "| log_loss | gram | gram, 16 |" not in report
-    assert "Nothing: every task was there" in report
+    found = paper_report.summaries(rows, {})
+    assert "failures" not in found
+    assert (
+        "| text | e | stream | 8 | 1 | 0.710, 0.610 | 0.710, 0.410 | 0.710, 0.510 |"
+        in paper_report.written(found["means"])
+    )
+    assert found["cells"]["log_loss_lost"].tolist() == [True, False, False]
+    assert not found["cells"]["accuracy_lost"].any()
+    tally = found["tally"].set_index(["score", "reasoner", "against"])
+    assert tally.loc["log_loss", "gram, 16", "gram"].tolist() == [0, 0, 1]
+    assert ("log_loss", "gram", "gram, 16") not in tally.index
