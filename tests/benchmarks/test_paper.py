@@ -15,19 +15,18 @@ from benchmarks.paper import methods as paper_methods
 from benchmarks.paper import report as paper_report
 from benchmarks.paper import run as paper
 from benchmarks.paper import tasks as paper_tasks
-from benchmarks.paper.results import Results
+from benchmarks.paper.results import KEYS, Results
 from sktart.reasoners._config import DecoderConfig
 from sktart.reasoners._decoder import DecoderReasoner
 from sktart.zoo._checkpoint import save_checkpoint
 
 
-def write_texts(folder, name, n_classes, per_class=30):
+def write_texts(folder, name, n_classes):
     words = ["good film", "bad plot", "fine cast", "very bad"]
     rows = [
-        {"split": split, "text": f"{words[c]} {i}", "label": c}
-        for split, size in (("train", per_class), ("test", per_class // 3))
+        {"split": "train" if i < 30 else "test", "text": f"{words[c]} {i}", "label": c}
         for c in range(n_classes)
-        for i in range(size)
+        for i in range(40)
     ]
     pd.DataFrame(rows).to_csv(folder / f"{name}.csv.gz", index=False)
 
@@ -64,8 +63,7 @@ def decoder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("decoder") / "tiny-decoder"
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        config = DecoderConfig(width=16, n_layers=1, n_heads=2, n_features=16, n_pairs=8)
-        reasoner = DecoderReasoner(config)
+        reasoner = DecoderReasoner(DecoderConfig(width=16, n_layers=1, n_heads=2, n_features=16, n_pairs=8))
     recipe = {"name": "tiny", "seed": 0, "prior": [{"family": "logistic"}], "context_rows": [1, 7]}
     metrics = {"training": {"steps": 1, "seconds": 1, "cores": 1, "device": "cpu"}}
     save_checkpoint(folder, reasoner, recipe=recipe, metrics=metrics)
@@ -88,9 +86,7 @@ def run(tmp_path, folder, decoder):
 
 
 def test_the_table_has_the_14_text_tasks_and_both_other_kinds():
-    of_paper = list(paper_tasks.TASKS)[:14]
-    assert of_paper[:8] == [f"{name}_{c}" for name in ("ag_news", "dbpedia_14") for c in range(4)]
-    assert "youtube_spam" in of_paper
+    assert {task.modality for task in list(paper_tasks.TASKS.values())[:14]} == {"text"}
     assert {task.modality for task in paper_tasks.TASKS.values()} == {"text", "image", "audio"}
 
 
@@ -118,15 +114,12 @@ def test_halve_gives_half_of_each_class():
     assert np.bincount(y[is_test]).tolist() == [5, 15]
 
 
-def test_missing_data_says_where_it_was_looked_for(tmp_path):
-    with pytest.raises(
-        paper_hub.MissingData, match=r"no youtube_spam\.csv\.gz in --data, and the Hub has no copy"
-    ):
-        paper_tasks.load_task("youtube_spam", tmp_path, 10)
-    with pytest.raises(
-        paper_hub.MissingData, match=r"no imdb\.csv\.gz in --data, and the Hub did not answer \(Off"
-    ):
-        paper_tasks.load_task("imdb", None, 10)
+@pytest.mark.parametrize(
+    "name, why", [("youtube_spam", "the Hub has no copy"), ("imdb", r"the Hub did not answer \(Off")]
+)
+def test_missing_data_says_where_it_was_looked_for(tmp_path, name, why):
+    with pytest.raises(paper_hub.MissingData, match=rf"no {name}\.csv\.gz in --data, and {why}"):
+        paper_tasks.load_task(name, tmp_path, 10)
 
 
 # the Hub, faked by a folder with the layout of its Parquet branch
@@ -214,13 +207,11 @@ def test_decoder_reads_as_many_draws_as_the_rows_ask_for(decoder):
 
 
 def test_identity_changes_with_weights_and_permutations(decoder):
-    args = [
-        Namespace(decoder=name, permutations=n)
-        for name, n in ((str(decoder), 1), (str(decoder), 2), ("auto", 1))
-    ]
-    identities = [paper_methods.METHODS["decoder, 16"].identity(each) for each in args]
-    assert len(set(identities)) == 3
-    assert paper_methods.METHODS["LogisticRegressionCV"].identity(args[0]) == ""
+    def identity(name, permutations, method="decoder, 16"):
+        return paper_methods.METHODS[method].identity(Namespace(decoder=name, permutations=permutations))
+
+    assert len({identity(str(decoder), 1), identity(str(decoder), 2), identity("auto", 1)}) == 3
+    assert identity("auto", 1, "LogisticRegressionCV") == ""
 
 
 # the whole
@@ -282,19 +273,7 @@ def test_a_run_without_any_task_reports_that(tmp_path, folder, decoder, capsys):
 
 def test_a_broken_last_line_is_dropped(tmp_path):
     path = tmp_path / "paper.jsonl"
-    keys = (
-        "dataset",
-        "source",
-        "encoder",
-        "protocol",
-        "labels",
-        "seed",
-        "queries",
-        "max_chars",
-        "method",
-        "identity",
-    )
-    cell = dict.fromkeys(keys, 0)
+    cell = dict.fromkeys(KEYS, 0)
     results = Results(path)
     assert cell not in results
     results.add(cell | {"failed": "why"})
@@ -308,24 +287,17 @@ def test_a_broken_last_line_is_dropped(tmp_path):
 
 
 def test_report_marks_losses_and_compares_two_reasoners_once():
-    rows = pd.DataFrame(
-        {"dataset": "made", "modality": "text", "source": "folder", "encoder": "e", "protocol": "stream"}
-        | {
-            "labels": 8,
-            "seed": seed,
-            "method": method,
-            "accuracy": 0.7 + seed / 100,
-            "log_loss": loss + seed / 100,
-        }
+    cell = {"dataset": "made", "modality": "text", "source": "folder", "encoder": "e", "protocol": "stream"}
+    losses = {"gram, 16": 0.6, "gram": 0.4, "LogisticRegressionCV": 0.5}
+    rows = [
+        cell | {"labels": 8, "seed": seed, "method": method, "accuracy": 0.7, "log_loss": loss + seed / 100}
         for seed in range(3)
-        for method, loss in [("gram, 16", 0.6), ("gram", 0.4), ("LogisticRegressionCV", 0.5)]
-    )
-    found = paper_report.summaries(rows, {})
+        for method, loss in losses.items()
+    ]
+    found = paper_report.summaries(pd.DataFrame(rows), {})
     assert "failures" not in found
-    assert (
-        "| text | e | stream | 8 | 1 | 0.710, 0.610 | 0.710, 0.410 | 0.710, 0.510 |"
-        in paper_report.written(found["means"])
-    )
+    means = "| text | e | stream | 8 | 1 | 0.700, 0.610 | 0.700, 0.410 | 0.700, 0.510 |"
+    assert paper_report.written(found["means"]).endswith(means)
     assert found["cells"]["log_loss_lost"].tolist() == [True, False, False]
     assert not found["cells"]["accuracy_lost"].any()
     tally = found["tally"].set_index(["score", "reasoner", "against"])

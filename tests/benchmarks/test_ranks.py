@@ -21,12 +21,6 @@ def test_paired_interval_agrees_with_the_t_test():
     assert (mean - half_width, mean + half_width) == pytest.approx((interval.low, interval.high))
 
 
-def test_paired_interval_of_one_pair_decides_nothing():
-    mean, half_width = pairing.paired_interval([0.3])
-    assert mean == 0.3
-    assert pairing.verdict(mean, half_width, 1) == "tie"
-
-
 @pytest.mark.parametrize(
     "mean, half_width, sign, expected",
     [
@@ -36,6 +30,7 @@ def test_paired_interval_of_one_pair_decides_nothing():
         (-0.2, 0.1, 1, "loss"),
         (0.1, 0.2, 1, "tie"),
         (0.0, 0.0, 1, "tie"),
+        (*pairing.paired_interval([0.3]), 1, "tie"),  # one pair decides nothing
     ],
 )
 def test_verdict(mean, half_width, sign, expected):
@@ -49,8 +44,7 @@ def test_compare_pairs_seeds():
         *(row(REFERENCE, 1.0 + seed, 0.8 - seed / 5, seed=seed) for seed in range(4)),
     )
     loss, accuracy = (pairing.compare(rows, metric).iloc[0] for metric in ("log_loss", "accuracy"))
-    assert (loss["difference"], loss["verdict"]) == (-0.5, "win")
-    assert loss["theirs"] == 2.0  # without the seed that only the baseline has
+    assert loss[["ours", "theirs", "difference", "verdict"]].tolist() == [1.5, 2.0, -0.5, "win"]
     assert accuracy["difference"] == pytest.approx(-0.1)
     assert accuracy["verdict"] == "loss"
 
@@ -82,10 +76,10 @@ def test_pair_takes_only_what_all_methods_have():
 # ranks
 
 
-def test_mean_ranks_share_ties():
+@pytest.mark.parametrize("sign, expected", [(-1, [2, 1.75, 2.25]), (1, [2, 2.25, 1.75])])
+def test_mean_ranks_share_ties(sign, expected):
     scores = pd.DataFrame([[0.1, 0.2, 0.2], [0.3, 0.1, 0.2]], columns=list("abc"))
-    assert ranks.mean_ranks(scores, -1).to_dict() == {"a": 2, "b": 1.75, "c": 2.25}
-    assert ranks.mean_ranks(scores, 1).to_dict() == {"a": 2, "b": 2.25, "c": 1.75}
+    assert ranks.mean_ranks(scores, sign).tolist() == expected
 
 
 @pytest.mark.parametrize("n_methods, n_tasks, expected", [(4, 14, 1.25), (2, 6, 0.80), (10, 30, 2.47)])
@@ -94,14 +88,19 @@ def test_critical_difference_agrees_with_tables(n_methods, n_tasks, expected):
     assert ranks.critical_difference(n_methods, n_tasks) == pytest.approx(expected, abs=0.005)
 
 
-def test_friedman_by_hand():
-    """All tasks agree on 3 methods: chi-squared is 2 x tasks with 2 degrees of freedom, so p = exp(-tasks)."""
-    assert ranks.friedman(pd.DataFrame([[1, 2, 3]] * 4)) == pytest.approx(np.exp(-4))
-
-
-@pytest.mark.parametrize("values", [[[1, 2, 3]], [[1, 2], [1, 2]], [[1, 1, 1], [2, 2, 2]]])
-def test_friedman_tells_nothing_from_too_little(values):
-    assert ranks.friedman(pd.DataFrame(values)) == 1
+@pytest.mark.parametrize(
+    "scores, p",
+    [
+        # All tasks agree on 3 methods: chi-squared is 2 x tasks with 2 degrees of freedom, so p = exp(-tasks).
+        ([[1, 2, 3]] * 4, np.exp(-4)),
+        # Too little to tell anything from.
+        ([[1, 2, 3]], 1),
+        ([[1, 2], [1, 2]], 1),
+        ([[1, 1, 1], [2, 2, 2]], 1),
+    ],
+)
+def test_friedman_by_hand(scores, p):
+    assert ranks.friedman(pd.DataFrame(scores)) == pytest.approx(p)
 
 
 @pytest.mark.parametrize(
@@ -124,13 +123,15 @@ def test_signed_rank_by_hand():
 
 
 def test_signed_ranks_pair_tasks():
-    rows = [row(OURS, 0.1 * i, dataset=f"set {i}") for i in range(1, 7)]
-    rows += [row(REFERENCE, 0.3 * i, dataset=f"set {i}") for i in range(1, 7)]
-    rows += [row("GP", 0.0, dataset="set 6")]
+    rows = [
+        row(method, loss * i, dataset=f"set {i}")
+        for i in range(1, 7)
+        for method, loss in ((OURS, 0.1), (REFERENCE, 0.3))
+    ]
+    rows.append(row("GP", 0.0, dataset="set 6"))
     compared = ranks.signed_ranks(table(*rows), "log_loss").set_index("baseline")
-    assert compared.loc[REFERENCE, ["tasks", "better"]].tolist() == [6, 6]
-    assert compared.loc[REFERENCE, "median_difference"] == pytest.approx(-0.7)
-    assert compared.loc[REFERENCE, ["p", "p_holm"]].tolist() == pytest.approx([2 / 64, 4 / 64])
+    columns = ["tasks", "better", "median_difference", "p", "p_holm"]
+    assert compared.loc[REFERENCE, columns].tolist() == pytest.approx([6, 6, -0.7, 2 / 64, 4 / 64])
     assert compared.loc["GP", ["tasks", "better", "p_holm"]].tolist() == [1, 0, 1]
 
 

@@ -12,15 +12,16 @@ from benchmarks.fewshot.methods import OURS, REFERENCE
 # the targets
 
 
-def measured_by_hand():
-    """Two tasks of one cell each."""
+def measured_by_hand(**changed):
+    """Two tasks of one cell each; `changed` holds for the second."""
+    two = {"dataset": "two", "labels": 256} | changed
     return table(
         *(row(OURS, 0.4, 0.80, 0.02, seed) for seed in range(2)),
         *(row(REFERENCE, 0.6, 0.79, 0.04, seed) for seed in range(2)),
         *(row(PLAIN, 0.5, 0.81, 0.10, seed) for seed in range(3)),
-        row(OURS, 0.5, 0.70, 0.04, dataset="two", labels=256),
-        row(REFERENCE, 0.4, 0.73, 0.04, dataset="two", labels=256),
-        row(PLAIN, 0.6, 0.69, 0.10, dataset="two", labels=256),
+        row(OURS, 0.5, 0.70, 0.04, **two),
+        row(REFERENCE, 0.4, 0.73, 0.04, **two),
+        row(PLAIN, 0.6, 0.69, 0.10, **two),
     )
 
 
@@ -35,7 +36,7 @@ def test_targets_by_hand():
 
 
 def test_worst_task_is_a_mean_over_labels():
-    cells = acceptance.measure_cells(measured_by_hand().assign(dataset="one"))
+    cells = acceptance.measure_cells(measured_by_hand(dataset="one"))
     assert acceptance.measure(cells)["worst_task_points"].tolist() == pytest.approx([-1])
 
 
@@ -67,9 +68,7 @@ def test_tables_by_something_split_the_cells():
 
 
 def test_more_labels_count_by_labels_only():
-    rows = measured_by_hand()
-    rows.loc[rows["dataset"] == "two", "labels"] = 512
-    found = summaries.summaries(rows)
+    found = summaries.summaries(measured_by_hand(labels=512))
     assert found["targets"]["log_loss_ratio"].tolist() == pytest.approx([4 / 6])
     assert found["by_labels"]["labels"].tolist() == [8, 512]
 
@@ -78,22 +77,15 @@ def test_more_labels_count_by_labels_only():
 
 
 def test_means_are_on_the_cells_that_both_have():
-    rows = table(
-        row(OURS, 1.0, dataset="small"),
-        row(OURS, 3.0, dataset="large"),
-        row(REFERENCE, 2.0, dataset="small"),
-        row(REFERENCE, 4.0, dataset="large"),
-        row("GP", 1.5, dataset="small"),
-    )
-    means = summaries.means(rows)[["method", "cells", "log_loss", "log_loss_sktart"]]
+    losses = {"small": {OURS: 1.0, REFERENCE: 2.0, "GP": 1.5}, "large": {OURS: 3.0, REFERENCE: 4.0}}
+    rows = [row(*each, dataset=name) for name, methods in losses.items() for each in methods.items()]
+    means = summaries.means(table(*rows))[["method", "cells", "log_loss", "log_loss_sktart"]]
     assert means.to_numpy().tolist() == [[OURS, 2, 2, 2], [REFERENCE, 2, 3, 2], ["GP", 1, 1.5, 1]]
 
 
 def test_every_cell_tells_what_was_lost():
-    rows = table(
-        *(row(OURS, 0.6, 0.7, seed=seed) for seed in range(3)),
-        *(row(REFERENCE, 0.5, 0.6, seed=seed) for seed in range(3)),
-    )
+    methods = ((OURS, 0.6, 0.7), (REFERENCE, 0.5, 0.6))
+    rows = table(*(row(*method, seed=seed) for method in methods for seed in range(3)))
     (cell,) = summaries.cells(rows).to_dict("records")
     assert (cell["dataset"], cell["labels"], cell["baseline"]) == ("one", 8, REFERENCE)
     assert (cell["log_loss_ratio"], cell["accuracy_points"]) == pytest.approx((1.2, 10))
@@ -153,25 +145,18 @@ def test_summary_without_a_metric():
 
 def test_report_of_files(tmp_path, capsys):
     rows = random_table()
-    rows[rows["method"] != "5-NN"].to_csv(tmp_path / "one.csv", index=False)
-    rows[rows["method"] == "5-NN"].to_csv(tmp_path / "two.csv", index=False)
-    out = tmp_path / "out"
-    files = [str(tmp_path / "one.csv"), str(tmp_path / "two.csv")]
-    report.main([*files, "--plots", str(tmp_path / "plots"), "--out", str(out)])
+    files, out = [tmp_path / name for name in ("one.csv", "two.csv")], tmp_path / "out"
+    for file, (_, part) in zip(files, rows.groupby(rows["method"] == "5-NN"), strict=True):
+        part.to_csv(file, index=False)
+    report.main([*map(str, files), "--plots", str(tmp_path / "plots"), "--out", str(out)])
     assert (out / "fewshot.md").read_text(encoding="utf-8").strip() == capsys.readouterr().out.strip()
     for name, expected in summaries.summaries(rows).items():
         written = pd.read_csv(out / f"fewshot_{name}.csv", keep_default_na=False)
         assert list(written) == list(expected)
         assert len(written) == len(expected)
-    assert {path.name for path in (tmp_path / "plots").iterdir()} == {
-        "ranks-development-balanced-0.png",
-        "curves-development-balanced-0.png",
-    }
-
-
-def test_a_run_may_be_there_once_only(tmp_path):
-    random_table().to_csv(tmp_path / "one.csv", index=False)
+    drawn = {path.name for path in (tmp_path / "plots").iterdir()}
+    assert drawn == {f"{kind}-development-balanced-0.png" for kind in ("ranks", "curves")}
     with pytest.raises(
         SystemExit, match=f"once in each cell and seed, but {OURS}, .* is there again; pass one"
     ):
-        report.read([tmp_path / "one.csv"] * 2)
+        report.read([files[0]] * 2)
