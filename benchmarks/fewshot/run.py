@@ -1,4 +1,4 @@
-"""Compare sktart with scikit-learn's classifiers on a few labelled rows of real data; see README.md here."""
+"""Compare sktart with scikit-learn's classifiers on a few labelled rows of real data; see benchmarks/README.md."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder with the data sets (README.md here)")
+    add("--data", type=Path, required=True, help="folder with the data sets (benchmarks/README.md)")
     add("--split", choices=(*SPLITS, "tables"), default="development", help="which of the data sets")
     in_place = f"in place of --split: {' '.join(SOURCES)}"
     add("--datasets", nargs="+", choices=SOURCES, metavar="NAME", help=in_place)

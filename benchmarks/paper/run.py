@@ -38,7 +38,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--data", type=Path, help="folder with data sets (README.md here); what it lacks comes from the Hub")
+    add(
+        "--data",
+        type=Path,
+        help="folder with data sets (benchmarks/README.md); what it lacks comes from the Hub",
+    )
     add("--datasets", nargs="+", choices=TASKS, metavar="NAME", default=list(TASKS), help=" ".join(TASKS))
     add("--encoders", nargs="+", default=["all-MiniLM-L6-v2"], help="of texts: short names, Hub ids, folders")
     add(

@@ -1,4 +1,4 @@
-"""Compare two checkpoints on the same draws of `fewshot.py`: change of the log-loss, in pairs.
+"""Compare two checkpoints on the same draws of `benchmarks.fewshot`: change of the log-loss, in pairs.
 
     python -m benchmarks.studies.checkpoints --old OLD/fewshot.csv --new NEW/fewshot.csv
 
