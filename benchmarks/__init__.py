@@ -1,1 +1,1 @@
-"""Measurements: what they are and how to run them is in README.md here."""
+"""Measurements; ``benchmarks/README.md`` tells what they are and how to run them."""

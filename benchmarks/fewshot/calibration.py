@@ -15,10 +15,10 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.fewshot.acceptance import GROUP, KEYS, LABELS, PLAIN, start_of_line
+from benchmarks.fewshot.acceptance import GROUP, LABELS, PLAIN
 from benchmarks.fewshot.methods import OURS, REFERENCE
 from benchmarks.fewshot.pairing import CELL
-from benchmarks.fewshot.sections import markdown
+from benchmarks.printing import markdown
 
 SUMS = ["rows", "confidence", "right"]
 COMPARED = [OURS, REFERENCE, PLAIN]
@@ -61,10 +61,8 @@ def main(argv: list[str] | None = None) -> None:
     bins = pd.concat([pd.read_csv(path) for path in parser.parse_args(argv).files])
     bins = bins[bins["labels"].between(*LABELS) & bins["method"].isin(COMPARED)]
     cells = errors(bins)[COMPARED].dropna()
-    lines = [
-        [*start_of_line(key), str(len(group)), *group.mean()] for key, group in cells.groupby(level=GROUP)
-    ]
-    print(markdown([*KEYS, "cells", *COMPARED], lines))
+    lines = [[*map(str, key), len(group), *group.mean()] for key, group in cells.groupby(level=GROUP)]
+    print(markdown([*GROUP, "cells", *COMPARED], lines))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Write what `fewshot.py` measured into a checkpoint folder: the model card then shows the cells that it loses.
+"""Write what `benchmarks.fewshot` measured into a checkpoint folder: the model card then shows the cells that it loses.
 
     python -m benchmarks.fewshot.card zoo/any/any/gram-base results/fewshot.csv
 

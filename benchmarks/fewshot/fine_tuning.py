@@ -16,7 +16,7 @@ import pandas as pd
 from benchmarks.fewshot.contrastive import NAME
 from benchmarks.fewshot.methods import OURS, REFERENCE
 from benchmarks.fewshot.run import COLUMNS, parse, run_data_set
-from benchmarks.fewshot.sections import markdown
+from benchmarks.printing import markdown
 
 
 def main(argv: list[str] | None = None) -> None:

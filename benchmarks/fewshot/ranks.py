@@ -78,5 +78,5 @@ def signed_ranks(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
             lines.append(
                 [name, len(differences), better, float(np.median(differences)), signed_rank(differences)]
             )
-    table = pd.DataFrame(lines, columns=["baseline", "tasks", "better", "median", "p"])
-    return table.assign(holm=holm(table["p"]))
+    table = pd.DataFrame(lines, columns=["baseline", "tasks", "better", "median_difference", "p"])
+    return table.assign(p_holm=holm(table["p"]))

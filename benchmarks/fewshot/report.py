@@ -1,4 +1,4 @@
-"""From the rows of a few-shot run to a summary in Markdown, and to plots.
+"""From the rows of a few-shot run to its tables, as CSV files, to a summary in Markdown, and to plots.
 
 python -m benchmarks.fewshot.report results/fewshot.csv [results/contrastive.csv] [--plots DIR]
 """
@@ -6,38 +6,16 @@ python -m benchmarks.fewshot.report results/fewshot.csv [results/contrastive.csv
 from __future__ import annotations
 
 import argparse
-import os
-import platform
-from collections.abc import Iterator, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
 
-from benchmarks.fewshot.acceptance import (
-    HEADER,
-    KEYS,
-    LABELS,
-    PLAIN,
-    lines,
-    measure,
-    measure_cells,
-    target_lines,
-)
+from benchmarks.fewshot.acceptance import GROUP, LABELS, PLAIN, TARGETS
 from benchmarks.fewshot.methods import OURS, REFERENCE
-from benchmarks.fewshot.pairing import CELL, METRICS, compare
-from benchmarks.fewshot.sections import (
-    cells_table,
-    markdown,
-    means_table,
-    ranks_table,
-    signed_ranks_table,
-    tally_table,
-)
-
-__all__ = ["METRICS", "compare", "machine", "markdown", "read", "summarise"]
-
-PACKAGES = ("sktart", "numpy", "scipy", "scikit-learn", "torch", "sentence-transformers")
+from benchmarks.fewshot.pairing import CELL, METRICS
+from benchmarks.fewshot.summaries import summaries
+from benchmarks.printing import machine, markdown
 
 
 def read(paths: Sequence[Path]) -> pd.DataFrame:
@@ -59,103 +37,66 @@ def read(paths: Sequence[Path]) -> pd.DataFrame:
     return table
 
 
-def machine() -> str:
-    """Describe what the run ran on."""
-    names = [f"python {platform.python_version()}"]
-    for package in PACKAGES:
-        try:
-            names.append(f"{package} {version(package)}")
-        except PackageNotFoundError:
-            names.append(f"{package} from source")
-    return f"{os.cpu_count()} cores, {_processor()}; {', '.join(names)}"
-
-
-def _processor() -> str:
-    """Name the processor as far as the platform tells."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        for line in cpuinfo.read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
-
-
 NOTES = f"""\
-A task is a data set with an encoder, a cell a task with a number of labels, shares and label noise; every cell weighs
-the same. The table is over {LABELS[0]} to {LABELS[1]} labels, and over the seeds that all three methods have. Bold: the
-target is missed; by labels, classes and data sets only the sign is asked for.
+A task is a data set with an encoder, a cell a task with a number of labels, shares and label noise. Every cell weighs
+the same. The first table has {LABELS[0]} to {LABELS[1]} labels, and the seeds that {OURS}, `{REFERENCE}` and
+`{PLAIN}` all have.
 
-- `log-loss / CV`: mean over cells of our mean log-loss, over the same mean of `{REFERENCE}`
-- `accuracy - CV`, `accuracy - C=1`: points over `{REFERENCE}` and over `{PLAIN}`, mean over cells
-- `both beaten`: share of cells where our mean log-loss is below both of theirs
-- `worst task`: points over `{REFERENCE}`, mean over cells, of the task where that is least
-- `ECE / C=1`, `ECE / CV`: mean calibration error over cells, over theirs; `ECE` is ours
-
-Log-loss floors probabilities at 1e-7; ECE has 15 bins of equal width; seconds include loading the checkpoint. Where a
-class has one labelled row, `{REFERENCE}` falls back to C = 1. Comparisons of two methods are on the
-cells and seeds that both have.
+- `log_loss_ratio`: mean over cells of our log-loss, over the same mean of `{REFERENCE}`
+- `accuracy_points`, `accuracy_points_over_c1`: points over `{REFERENCE}` and over `{PLAIN}`
+- `both_beaten_percent`: share of cells where our log-loss is below both of theirs
+- `worst_task_points`: points over `{REFERENCE}` of `worst_task`, where these are least
+- `ece_ratio`, `ece_ratio_over_c1`: mean calibration error over theirs; `ece` is ours
 """
 
 
-def acceptance_sections(rows: pd.DataFrame) -> Iterator[str]:
-    """Yield the table of the targets, its notes, and the same by labels, classes and data set."""
-    every = measure_cells(rows)
-    if every is None:
-        yield f"The targets compare {OURS}, {REFERENCE} and {PLAIN}: run all three to see them."
-        return
-    cells = every[every["labels"].between(*LABELS)]
-    yield markdown([*KEYS, *HEADER], [*target_lines(), *lines(measure(cells))])
-    yield NOTES
-    few = f"{LABELS[0]} to {LABELS[1]} labels"
-    for title, by, chosen in (
-        ("By number of labels", "labels", every),
-        (f"By number of classes, {few}", "bin", cells),
-        (f"By data set, {few}", "dataset", cells),
-        ("More than 14 classes, by number of labels", "labels", every[every["bin"] == "more"]),
-    ):
-        if len(chosen):
-            yield f"## {title}"
-            yield markdown([*KEYS, "classes" if by == "bin" else by, *HEADER], lines(measure(chosen, by)))
+def targets() -> str:
+    """Say what has to be reached."""
+    main, elsewhere = (
+        ", ".join(
+            f"`{name}` {'≥' if target.sign > 0 else '≤'} {target[i]:g}" for name, target in TARGETS.items()
+        )
+        for i in (0, 1)
+    )
+    return f"Targets on texts with MiniLM, balanced, without noise: {main}.  \nElsewhere: {elsewhere}."
 
 
-def summarise(rows: pd.DataFrame, checkpoint: str | None) -> str:
-    """Write the whole summary; `rows` has a line for each cell, seed and method."""
-    methods = list(rows["method"].unique())
+def summarise(rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame], checkpoint: str | None) -> str:
+    """Write what is worth a first look: the targets, and the means of each method."""
     seeds = ", ".join(str(seed) for seed in sorted(rows["seed"].unique()))
-    parts = ["# Few-shot benchmark", *acceptance_sections(rows)]
+    parts = ["# Few-shot benchmark"]
+    if "targets" in tables:
+        parts += [_written(tables["targets"]), targets(), NOTES]
+    else:
+        parts.append(f"The targets compare {OURS}, {REFERENCE} and {PLAIN}: run all three to see them.")
+    scores = [f"{score}{end}" for score in METRICS for end in ("", f"_{OURS}")]
+    shown = tables["means"].filter([*GROUP, "method", "cells", *scores])
+    parts += [f"## Means, and those of {OURS} on the same cells", _written(shown)]
     parts.append(f"Machine: {machine()}.  \nSeeds: {seeds}.  \nCheckpoint: {checkpoint or 'the default'}.")
-    anchor = next((name for name in (OURS, REFERENCE) if name in methods), methods[0])
-    parts += [f"## Means, and those of {anchor} on the same cells", means_table(rows, anchor)]
-    few = rows[rows["labels"].between(*LABELS)]
-    parts += [f"## Mean ranks over tasks, {LABELS[0]} to {LABELS[1]} labels", RANKS, ranks_table(few)]
-    if OURS in methods and len(methods) > 1:
-        parts += ["## Signed ranks over tasks", SIGNED, signed_ranks_table(few)]
-        parts += ["## Cells won, tied, lost", TALLY, tally_table(rows)]
-    if {OURS, REFERENCE} <= set(methods):
-        parts += [f"## Every cell against {REFERENCE}", CELLS, cells_table(rows)]
     return "\n\n".join(part.strip() for part in parts) + "\n"
 
 
-RANKS = """\
-A task's score is the mean over its cells; 1 is the best rank. Methods differ at 95 % where their mean ranks are a
-critical difference (Nemenyi) apart. Only methods with at least nine tenths of the cells take part, on the cells
-that all of those have.
-"""
-SIGNED = f"""\
-{OURS} against each baseline: tasks on which it is better, median difference, p of Wilcoxon's signed-rank test after
-Holm's correction over the baselines. Bold: significantly worse at 5 %.
-"""
-TALLY = f"""\
-Differences are {OURS} minus the baseline, paired by seed; a tie is a 95 % t-interval that contains 0.
-"""
-CELLS = "Ratio of log-loss, difference of accuracy in points, by number of labels; bold: lost over seeds, as above."
+def _written(table: pd.DataFrame) -> str:
+    rows = table.assign(noise=table["noise"].map("{:g}".format)).itertuples(index=False)
+    return markdown(table.columns, rows)
+
+
+def write(rows: pd.DataFrame, folder: Path, checkpoint: str | None) -> str:
+    """Write the tables into ``fewshot_*.csv`` and the summary into ``fewshot.md``, and return the summary."""
+    tables = summaries(rows)
+    for name, table in tables.items():
+        table.to_csv(folder / f"fewshot_{name}.csv", index=False, float_format="%.4g")
+    summary = summarise(rows, tables, checkpoint)
+    (folder / "fewshot.md").write_text(summary, encoding="utf-8")
+    return summary
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Print the summary of files of rows, and draw the plots if asked to."""
+    """Write and print what files of rows come to, and draw the plots if asked to."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tables", nargs="+", type=Path, help="files of rows, of one run each")
     parser.add_argument("--checkpoint", help="its name, as the summary shall give it")
+    parser.add_argument("--out", type=Path, default=Path("results"), help="folder for tables and summary")
     parser.add_argument("--plots", type=Path, help="folder for the plots")
     args = parser.parse_args(argv)
     rows = read(args.tables)
@@ -163,7 +104,8 @@ def main(argv: list[str] | None = None) -> None:
         from benchmarks.fewshot.plots import draw_all
 
         draw_all(rows, args.plots)
-    print(summarise(rows, args.checkpoint))
+    args.out.mkdir(parents=True, exist_ok=True)
+    print(write(rows, args.out, args.checkpoint))
 
 
 if __name__ == "__main__":

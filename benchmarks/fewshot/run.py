@@ -1,4 +1,4 @@
-"""Compare sktart with scikit-learn's classifiers on a few labelled rows of real data; see README.md here."""
+"""Compare sktart with scikit-learn's classifiers on a few labelled rows of real data; see benchmarks/README.md."""
 
 from __future__ import annotations
 
@@ -15,10 +15,9 @@ from joblib import Memory, Parallel, delayed
 from benchmarks.fewshot.calibration import join, pool
 from benchmarks.fewshot.cells import Cell, run_cell
 from benchmarks.fewshot.contexts import SHARES
-from benchmarks.fewshot.methods import METHODS, OURS, REFERENCE
+from benchmarks.fewshot.methods import METHODS
 from benchmarks.fewshot.readers import SOURCES, SPLITS, TEXT_ENCODERS, load, of_split
-from benchmarks.fewshot.report import summarise
-from benchmarks.fewshot.sections import measured_cells
+from benchmarks.fewshot.report import write
 
 LABELS = (8, 16, 32, 64, 128, 256)
 MANY = (512, 1024, 2000)
@@ -58,7 +57,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     add = parser.add_argument
-    add("--data", type=Path, required=True, help="folder with the data sets (README.md here)")
+    add("--data", type=Path, required=True, help="folder with the data sets (benchmarks/README.md)")
     add("--split", choices=(*SPLITS, "tables"), default="development", help="which of the data sets")
     in_place = f"in place of --split: {' '.join(SOURCES)}"
     add("--datasets", nargs="+", choices=SOURCES, metavar="NAME", help=in_place)
@@ -91,7 +90,7 @@ def run_data_set(name: str, encoder: str, args: argparse.Namespace) -> pd.DataFr
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run the benchmark, write the rows and the summary, and print the summary."""
+    """Run the benchmark, write the rows, tables and summary, and print the summary."""
     args = parse(argv)
     args.out.mkdir(parents=True, exist_ok=True)
     tables: list[pd.DataFrame] = []
@@ -118,11 +117,7 @@ def main(argv: list[str] | None = None) -> None:
         from benchmarks.fewshot.plots import draw_all
 
         draw_all(table, args.plots, reliability)
-    summary = summarise(table, args.checkpoint)
-    (args.out / "fewshot.md").write_text(summary, encoding="utf-8")
-    if {OURS, REFERENCE} <= set(args.methods):
-        measured_cells(table).to_csv(args.out / "fewshot_cells.csv", float_format="%.4g")
-    print(summary)
+    print(write(table, args.out, args.checkpoint))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""From the results of the paper's table to a report in Markdown."""
+"""From the results of the paper's table to tables, as CSV files, and to a report in Markdown."""
 
 from __future__ import annotations
 
@@ -8,11 +8,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from benchmarks.fewshot.report import METRICS, compare, machine, markdown
+from benchmarks.fewshot.pairing import METRICS, compare
 from benchmarks.paper.methods import OURS, REFERENCE
+from benchmarks.printing import machine, markdown
 
 GROUP = ["modality", "encoder", "protocol", "labels"]
 CELL = ["dataset", "encoder", "protocol", "labels"]
+SCORES = ["accuracy", "log_loss"]
 
 NOTES = f"""\
 Every task has two classes, equally often among the labelled rows and among the queries. "16" are the first 16
@@ -24,22 +26,31 @@ tie if their 95 % t-interval contains 0.
 """
 
 
-def summarise(rows: pd.DataFrame, missing: dict[str, str], args: Namespace) -> str:
-    """Write the whole report."""
+def write(rows: pd.DataFrame, missing: dict[str, str], args: Namespace) -> str:
+    """Write the tables into ``paper_*.csv`` and the report into ``paper.md``, and return the report."""
+    tables = summaries(rows, missing)
+    for name, table in tables.items():
+        table.to_csv(args.out / f"paper_{name}.csv", index=False, float_format="%.4g")
     parts = ["# The paper's table", settings(rows, args), NOTES]
+    if "means" in tables:
+        parts += ["## Means over tasks: accuracy, log-loss", written(tables["means"])]
+    if "failures" in tables:
+        lines = tables["failures"].itertuples(index=False)
+        parts += ["## Without a result", markdown(tables["failures"].columns, lines)]
+    report = "\n\n".join(part.strip() for part in parts) + "\n"
+    (args.out / "paper.md").write_text(report, encoding="utf-8")
+    return report
+
+
+def summaries(rows: pd.DataFrame, missing: dict[str, str]) -> dict[str, pd.DataFrame]:
+    """Make every table that these results have something for."""
+    tables = {"failures": failures(rows, missing)}
     scored = rows if rows.empty or "failed" not in rows else rows[rows["failed"].isna()]
     if not scored.empty:
         scored = scored.assign(encoder=scored["encoder"].map(short))
         verdicts = compare_all(scored)
-        parts += ["## Means over tasks: accuracy, log-loss", means_table(scored)]
-        parts += ["## Cells won, tied, lost", tally_table(verdicts)]
-        parts += [
-            "## Every cell: accuracy, log-loss",
-            f"Bold: lost against {REFERENCE} in that score.",
-            cells_table(scored, verdicts),
-        ]
-    parts += ["## Without a result", failures_table(rows, missing)]
-    return "\n\n".join(part.strip() for part in parts) + "\n"
+        tables |= {"means": means(scored), "tally": tally(verdicts), "cells": cells(scored, verdicts)}
+    return {name: table for name, table in tables.items() if len(table)}
 
 
 def settings(rows: pd.DataFrame, args: Namespace) -> str:
@@ -85,44 +96,53 @@ def compare_all(rows: pd.DataFrame) -> pd.DataFrame:
     return verdicts[~np.array(twice)]
 
 
-def means_table(rows: pd.DataFrame) -> str:
-    """Means of accuracy and log-loss over tasks, each task weighing the same; a column a method."""
-    scores = ["accuracy", "log_loss"]
-    per_task = rows.groupby(["dataset", *GROUP, "method"], sort=False, as_index=False)[scores].mean()
-    methods = list(rows["method"].unique())
-    lines = []
-    for key, group in per_task.groupby(GROUP, sort=False):
-        means = group.groupby("method")[scores].mean().reindex(methods)
-        lines.append([*key, group["dataset"].nunique(), *(_pair(*means.loc[name]) for name in methods)])
-    return markdown([*GROUP, "tasks", *methods], lines)
+def means(rows: pd.DataFrame) -> pd.DataFrame:
+    """Means of accuracy and log-loss over tasks, each task weighing the same."""
+    per_task = rows.groupby([*GROUP, "method", "dataset"], sort=False)[SCORES].mean()
+    groups = per_task.groupby(level=[*GROUP, "method"], sort=False)
+    table = groups.mean().reset_index()
+    table.insert(len(GROUP), "tasks", groups.size().to_numpy())
+    return table
 
 
-def tally_table(verdicts: pd.DataFrame) -> str:
+def written(means: pd.DataFrame) -> str:
+    """Write what `means` returns, a column a method."""
+    pairs = means.assign(pair=[f"{a:.3f}, {b:.3f}" for a, b in means[SCORES].to_numpy()])
+    keys = [*GROUP, "tasks"]
+    wide = pairs.pivot(index=keys, columns="method", values="pair")
+    wide = wide.reindex(pd.MultiIndex.from_frame(means[keys].drop_duplicates())).fillna("")
+    methods = list(means["method"].unique())
+    return markdown(
+        [*keys, *methods],
+        ([*key, *line] for key, line in zip(wide.index, wide[methods].to_numpy(), strict=True)),
+    )
+
+
+def tally(verdicts: pd.DataFrame) -> pd.DataFrame:
     """Cells won, tied and lost by each reasoner against each other method."""
-    lines = []
-    if not verdicts.empty:
-        for key, group in verdicts.groupby(["metric", "method", "baseline"], sort=False):
-            counts = group["verdict"].value_counts()
-            lines.append([*key, *(int(counts.get(name, 0)) for name in ("win", "tie", "loss"))])
-    return markdown(["score", "reasoner", "against", "win", "tie", "loss"], lines)
+    if verdicts.empty:
+        return verdicts
+    columns = {"metric": "score", "method": "reasoner", "baseline": "against"}
+    groups = verdicts.rename(columns=columns).groupby([*columns.values()], sort=False)
+    counts = groups["verdict"].value_counts().unstack(fill_value=0)
+    return counts.reindex(columns=["win", "tie", "loss"], fill_value=0).reset_index()
 
 
-def cells_table(rows: pd.DataFrame, verdicts: pd.DataFrame) -> str:
-    """Every cell on a line; what a reasoner lost against the reference is bold."""
+def cells(rows: pd.DataFrame, verdicts: pd.DataFrame) -> pd.DataFrame:
+    """Means over seeds of every cell and method, and what a reasoner lost against the reference."""
+    table = rows.groupby([*CELL, "method"], sort=False, as_index=False)[SCORES].mean()
     lost = set()
     if not verdicts.empty:
         chosen = verdicts[(verdicts["baseline"] == REFERENCE) & (verdicts["verdict"] == "loss")]
         lost = set(chosen[[*CELL, "method", "metric"]].itertuples(index=False, name=None))
-    methods = list(rows["method"].unique())
-    lines = []
-    for key, group in rows.groupby(CELL, sort=False):
-        means = group.groupby("method")[["accuracy", "log_loss"]].mean().reindex(methods)
-        bold = [[(*key, name, metric) in lost for metric in ("accuracy", "log_loss")] for name in methods]
-        lines.append([*key, *(_pair(*means.loc[name], *b) for name, b in zip(methods, bold, strict=True))])
-    return markdown([*CELL, *methods], lines)
+    for score in SCORES:
+        table[f"{score}_lost"] = [
+            (*key, score) in lost for key in table[[*CELL, "method"]].itertuples(index=False, name=None)
+        ]
+    return table
 
 
-def failures_table(rows: pd.DataFrame, missing: dict[str, str]) -> str:
+def failures(rows: pd.DataFrame, missing: dict[str, str]) -> pd.DataFrame:
     """List tasks that are missing, and cells that failed, together where the reason is the same."""
     lines = [[name, "", "", "", "", reason] for name, reason in missing.items()]
     if not rows.empty and "failed" in rows:
@@ -131,15 +151,6 @@ def failures_table(rows: pd.DataFrame, missing: dict[str, str]) -> str:
             columns = [
                 ", ".join(map(str, group[key].unique())) for key in ("dataset", "protocol", "labels", "seed")
             ]
-            reason = " ".join(reason.replace(encoder, short(encoder)).replace("|", "\\|").split())
+            reason = " ".join(reason.replace(encoder, short(encoder)).split())
             lines.append([columns[0], short(encoder), *columns[1:], reason])
-    if not lines:
-        return "Nothing: every task was there, and every cell ran."
-    return markdown(["task", "encoder", "protocol", "labels", "seeds", "why"], lines)
-
-
-def _pair(accuracy: float, loss: float, accuracy_lost: bool = False, loss_lost: bool = False) -> str:
-    return ", ".join(
-        f"**{value:.3f}**" if lost else f"{value:.3f}"
-        for value, lost in ((accuracy, accuracy_lost), (loss, loss_lost))
-    )
+    return pd.DataFrame(lines, columns=["task", "encoder", "protocol", "labels", "seeds", "why"])

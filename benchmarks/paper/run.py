@@ -22,7 +22,7 @@ from benchmarks.fewshot.readers import DataSet
 from benchmarks.fewshot.scores import fit_and_score
 from benchmarks.paper.hub import MissingData
 from benchmarks.paper.methods import METHODS, encode, whiten
-from benchmarks.paper.report import summarise
+from benchmarks.paper.report import write
 from benchmarks.paper.results import Results
 from benchmarks.paper.tasks import TASKS, load_task
 from sktart.exceptions import EncoderError, MissingExtraError
@@ -38,7 +38,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--data", type=Path, help="folder with data sets (README.md here); what it lacks comes from the Hub")
+    add(
+        "--data",
+        type=Path,
+        help="folder with data sets (benchmarks/README.md); what it lacks comes from the Hub",
+    )
     add("--datasets", nargs="+", choices=TASKS, metavar="NAME", default=list(TASKS), help=" ".join(TASKS))
     add("--encoders", nargs="+", default=["all-MiniLM-L6-v2"], help="of texts: short names, Hub ids, folders")
     add(
@@ -57,7 +61,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--decoder", default="tart-decoder-d16", help="checkpoint of the decoder reasoner: name or folder")
     add("--permutations", type=int, default=1, help="orders of the context that the decoder averages over")
     add("--cache", type=Path, default=Path(".cache"), help="where embeddings are kept")
-    add("--out", type=Path, default=Path("results"), help="folder for paper.jsonl and paper.md")
+    add("--out", type=Path, default=Path("results"), help="folder for paper.jsonl, tables and paper.md")
     return parser.parse_args(argv)
 
 
@@ -133,7 +137,7 @@ def _failed(cells: list[dict[str, Any]], why: str) -> Iterator[dict[str, Any]]:
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run what is not there yet, write the summary, and print it."""
+    """Run what is not there yet, write tables and report, and print the report."""
     args = parse(argv)
     results = Results(args.out / "paper.jsonl")
     rows: list[dict[str, Any]] = []
@@ -147,9 +151,7 @@ def main(argv: list[str] | None = None) -> None:
             continue
         rows += run_task(data, source, results, args)
         print(f"{name}: {perf_counter() - start:.0f} s", file=sys.stderr)
-    summary = summarise(pd.DataFrame(rows), missing, args)
-    (args.out / "paper.md").write_text(summary, encoding="utf-8")
-    print(summary)
+    print(write(pd.DataFrame(rows), missing, args))
 
 
 if __name__ == "__main__":

@@ -98,7 +98,7 @@ def load_task(name: str, folder: Path | None, queries: int) -> tuple[DataSet, st
 
 
 def read_local(task: Task, folder: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read rows, labels and `is_test` of a file in the format that README.md here describes."""
+    """Read rows, labels and `is_test` of a file in the format that benchmarks/README.md describes."""
     if task.modality == "text":
         texts, y, is_test = read_text(folder, task.file)
         return as_objects(texts), y, is_test

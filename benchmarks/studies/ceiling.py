@@ -24,8 +24,8 @@ from benchmarks.fewshot.cells import prepare
 from benchmarks.fewshot.contexts import draw, noisy_labels
 from benchmarks.fewshot.methods import tuned_logistic_regression
 from benchmarks.fewshot.readers import SOURCES, SPLITS, DataSet, load, of_split
-from benchmarks.fewshot.report import machine, markdown
 from benchmarks.fewshot.scores import FLOOR, accuracy, log_loss
+from benchmarks.printing import machine, markdown
 
 CS = np.logspace(-2, 3, 11)
 LABELS = (8, 16, 32, 64, 128, 256)

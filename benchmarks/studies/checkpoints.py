@@ -1,4 +1,4 @@
-"""Compare two checkpoints on the same draws of `fewshot.py`: change of the log-loss, in pairs.
+"""Compare two checkpoints on the same draws of `benchmarks.fewshot`: change of the log-loss, in pairs.
 
     python -m benchmarks.studies.checkpoints --old OLD/fewshot.csv --new NEW/fewshot.csv
 
@@ -19,7 +19,7 @@ from benchmarks.fewshot.acceptance import LABELS
 from benchmarks.fewshot.methods import OURS
 from benchmarks.fewshot.pairing import CELL
 from benchmarks.fewshot.report import read
-from benchmarks.fewshot.sections import markdown
+from benchmarks.printing import markdown
 
 GROUP = ["split", "modality", "shares", "noise"]
 HEADER = [*GROUP, "cells", "log-loss, %", "median, %", "accuracy, points", "lower in"]

@@ -22,7 +22,7 @@ from sklearn.neighbors import KNeighborsClassifier
 from benchmarks.fewshot.contexts import draw
 from benchmarks.fewshot.methods import preparation
 from benchmarks.fewshot.readers import DataSet, load, of_split
-from benchmarks.fewshot.report import machine, markdown
+from benchmarks.printing import machine, markdown
 from sktart.pretrain._recipe import read_recipe
 from sktart.priors import sample_tasks
 

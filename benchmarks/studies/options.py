@@ -22,8 +22,8 @@ from threadpoolctl import threadpool_limits
 from benchmarks.fewshot.cells import prepare
 from benchmarks.fewshot.contexts import SHARES, draw, noisy_labels
 from benchmarks.fewshot.readers import SPLITS, DataSet, load, of_split
-from benchmarks.fewshot.report import machine, markdown
 from benchmarks.fewshot.scores import accuracy, calibration_error, log_loss
+from benchmarks.printing import machine, markdown
 from sktart import TartReasoner, TartTransformer
 from sktart._runtime import torch_threads
 

@@ -10,7 +10,7 @@ from joblib import Memory
 
 from benchmarks.fewshot.methods import preparation
 from benchmarks.fewshot.readers import SOURCES, load, of_split
-from benchmarks.fewshot.report import machine, markdown
+from benchmarks.printing import machine, markdown
 
 HEADER = ("data set", "classes", "D", "d_eff", "a", "p", "Mahalanobis 10/50/90 %", "Euclid/spread", "uneven")
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.fewshot.report import machine
+from benchmarks.printing import machine
 from sktart import TartTransformer
 
 

@@ -11,7 +11,7 @@ from time import perf_counter
 import numpy as np
 
 from benchmarks.fewshot.methods import METHODS, OURS, REFERENCE
-from benchmarks.fewshot.report import machine
+from benchmarks.printing import machine
 
 N_QUERIES, N_FEATURES = 500, 384
 

@@ -15,7 +15,7 @@ import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
 from transformers import GPT2Config, GPT2Model, PreTrainedTokenizerFast
 
-from benchmarks.fewshot.report import machine, markdown
+from benchmarks.printing import machine, markdown
 from sktart import Prompt, TartTransformer
 
 N_TOKENS = 1000

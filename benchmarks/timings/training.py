@@ -9,7 +9,7 @@ from time import perf_counter
 
 import torch
 
-from benchmarks.fewshot.report import machine
+from benchmarks.printing import machine
 from sktart.pretrain._batches import TaskStream
 from sktart.pretrain._net import PretrainNet
 from sktart.pretrain._recipe import Recipe, read_recipe

@@ -200,6 +200,7 @@ def test_main_writes_rows_and_summary(tmp_path, capsys):
     assert set(rows["method"]) == set(few)
     assert rows.drop(columns="auroc").notna().all(axis=None)
     assert (tmp_path / "out" / "fewshot.md").read_text(encoding="utf-8").strip() in capsys.readouterr().out
+    assert (tmp_path / "out" / "fewshot_means.csv").exists()
     bins = pd.read_csv(tmp_path / "out" / "reliability.csv")
     assert bins["rows"].sum() == rows["queries"].sum()
     assert (bins["rows"] * bins["right"]).sum() == pytest.approx(

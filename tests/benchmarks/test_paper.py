@@ -6,10 +6,8 @@ from argparse import Namespace
 
 import numpy as np
 import pandas as pd
-import polars as pl
 import pytest
 import torch
-from made_data import write_clips, write_images, write_texts
 from tiny_models import build_causal_lm
 
 from benchmarks.paper import hub as paper_hub
@@ -23,22 +21,40 @@ from sktart.reasoners._decoder import DecoderReasoner
 from sktart.zoo._checkpoint import save_checkpoint
 
 
-@pytest.fixture
-def folder(tmp_path):
-    rng = np.random.default_rng(0)
-    folder = tmp_path / "data"
-    folder.mkdir()
+def write_texts(folder, name, n_classes):
     words = ["good film", "bad plot", "fine cast", "very bad"]
-    for name, n_classes in (("sst2", 2), ("ag_news", 4)):
-        y, number = np.repeat(np.arange(n_classes), 40), np.tile(np.arange(40), n_classes)
-        texts = [f"{words[c]} {i}" for c, i in zip(y, number, strict=True)]
-        write_texts(folder / f"{name}.csv.gz", texts, y, number >= 30)
+    rows = [
+        {"split": "train" if i < 30 else "test", "text": f"{words[c]} {i}", "label": c}
+        for c in range(n_classes)
+        for i in range(40)
+    ]
+    pd.DataFrame(rows).to_csv(folder / f"{name}.csv.gz", index=False)
+
+
+def write_images(folder):
+    rng = np.random.default_rng(0)
     y = np.arange(80) % 4
     images = np.uint8(rng.integers(0, 60, (80, 6, 6)) + 60 * y[:, None, None])
-    write_images(folder / "mnist.npz", images, y, np.arange(80) >= 60)
-    y = np.arange(40) % 2
-    clips = [rng.integers(-900, 900, rng.integers(600, 900)).astype(np.int16) * (1 + 9 * c) for c in y]
-    write_clips(folder / "fsdd_digits.npz", clips, y, np.arange(40) >= 28)
+    arrays = {"X_train": images[:60], "y_train": y[:60], "X_test": images[60:], "y_test": y[60:]}
+    np.savez(folder / "mnist.npz", **arrays)
+
+
+def write_clips(folder):
+    rng = np.random.default_rng(0)
+    label = np.arange(40) % 2
+    clips = [rng.integers(-900, 900, rng.integers(600, 900)).astype(np.int16) * (1 + 9 * c) for c in label]
+    arrays = {"audio": np.concatenate(clips), "offsets": np.cumsum([0, *map(len, clips)])}
+    np.savez(folder / "fsdd_digits.npz", **arrays, label=label, is_test=np.arange(40) >= 28, sample_rate=8000)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "data"
+    folder.mkdir()
+    write_texts(folder, "sst2", 2)
+    write_texts(folder, "ag_news", 4)
+    write_images(folder)
+    write_clips(folder)
     return folder
 
 
@@ -69,19 +85,27 @@ def run(tmp_path, folder, decoder):
 # tasks
 
 
+def test_the_table_has_the_14_text_tasks_and_both_other_kinds():
+    assert {task.modality for task in list(paper_tasks.TASKS.values())[:14]} == {"text"}
+    assert {task.modality for task in paper_tasks.TASKS.values()} == {"text", "image", "audio"}
+
+
 def test_one_class_against_the_rest(folder):
-    (data, source), (again, _) = (paper_tasks.load_task("ag_news_2", folder, queries=10) for _ in range(2))
+    data, source = paper_tasks.load_task("ag_news_2", folder, queries=10)
     assert source == "folder"
-    assert [text.startswith("fine cast") for text in data.X] == (data.y == 1).tolist()
+    assert all(
+        (label == 1) == text.startswith("fine cast") for text, label in zip(data.X, data.y, strict=True)
+    )
     assert np.bincount(data.y[data.is_test]).tolist() == [5, 5]
     assert np.bincount(data.y[~data.is_test]).tolist() == [90, 30]
+    again = paper_tasks.load_task("ag_news_2", folder, queries=10)[0]
     assert again.X.tolist() == data.X.tolist()
 
 
 def test_a_pair_of_classes_leaves_out_the_others(folder):
     data, _ = paper_tasks.load_task("mnist_0_1", folder, queries=100)
     assert len(data.y) == 40
-    assert [image.mean() > 60 for image in data.X] == (data.y == 1).tolist()
+    assert all((image.mean() > 60) == label for image, label in zip(data.X, data.y, strict=True))
 
 
 def test_halve_gives_half_of_each_class():
@@ -103,39 +127,42 @@ def test_missing_data_says_where_it_was_looked_for(tmp_path, name, why):
 
 @pytest.fixture
 def hub(tmp_path, monkeypatch):
-    """Return a function that writes a file of the branch, and the list of what is asked for."""
-    asked, folder = [], tmp_path / "hub"
+    asked = []
 
     def snapshot_download(repo, **options):
         asked.append((repo, options["local_files_only"], options["allow_patterns"]))
-        return str(folder)
-
-    def write(name, columns):
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        pl.DataFrame(columns).write_parquet(folder / name)
+        return str(tmp_path / "hub")
 
     monkeypatch.setattr(paper_hub, "snapshot_download", snapshot_download)
-    return write, asked
+
+    def write(name, columns):
+        import polars as pl
+
+        path = tmp_path / "hub" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pl.DataFrame(columns).write_parquet(path)
+
+    write.asked = asked
+    return write
 
 
 def test_hub_rows_of_both_splits(hub):
-    write, asked = hub
-    write("default/train/0000.parquet", {"text": ["a", "b", None], "label": [0, 1, 1], "other": [1, 2, 3]})
-    write("default/train/0001.parquet", {"text": ["c"], "label": [1], "other": [1]})
-    write("default/partial-test/0000.parquet", {"text": ["d"], "label": [0], "other": [1]})
+    hub("default/train/0000.parquet", {"text": ["a", "b", None], "label": [0, 1, 1], "other": [1, 2, 3]})
+    hub("default/train/0001.parquet", {"text": ["c"], "label": [1], "other": [1]})
+    hub("default/partial-test/0000.parquet", {"text": ["d"], "label": [0], "other": [1]})
     rows, y, is_test = paper_hub.read_hub(paper_hub.Hub("some/set"))
     assert rows.tolist() == ["a", "b", "c", "d"]
     assert y.tolist() == [0, 1, 1, 0]
     assert is_test.tolist() == [False, False, False, True]
-    repo, local_only, patterns = asked[0]
+    repo, local_only, patterns = hub.asked[0]
     assert (repo, local_only) == ("some/set", True)  # tests are offline: only the cache is asked
     assert "default/partial-test/*.parquet" in patterns
 
 
 def test_hub_scores_become_classes_and_large_sets_are_thinned_evenly(hub, monkeypatch):
     monkeypatch.setattr(paper_hub, "PER_LABEL", 5)
-    write, _ = hub
-    write("c/train/0.parquet", {"t": list(map(str, range(100))), "s": [0.0, 0.4, 0.5, 0.9] * 25})
+    score = np.tile([0.0, 0.4, 0.5, 0.9], 25)
+    hub("c/train/0.parquet", {"t": [str(i) for i in range(100)], "s": score})
     rows, y, is_test = paper_hub.read_hub(paper_hub.Hub("a/b", "c", row="t", label="s", test=None))
     assert is_test is None
     assert np.bincount(y).tolist() == [5, 5]
@@ -143,15 +170,11 @@ def test_hub_scores_become_classes_and_large_sets_are_thinned_evenly(hub, monkey
 
 
 @pytest.mark.parametrize(
-    "file, message",
-    [
-        ("c/other/0.parquet", "no Parquet files of c/train"),
-        ("c/train/0.parquet", "no columns text and label in train"),
-    ],
+    "columns, message",
+    [(None, "no Parquet files of c/train"), ({"x": [1]}, "no columns text and label in train")],
 )
-def test_hub_sets_of_another_shape_are_missing(hub, file, message):
-    write, _ = hub
-    write(file, {"x": [1]})
+def test_hub_sets_of_another_shape_are_missing(hub, columns, message):
+    hub("c/other/0.parquet" if columns is None else "c/train/0.parquet", columns or {"x": [1]})
     with pytest.raises(paper_hub.MissingData, match=message):
         paper_hub.read_hub(paper_hub.Hub("a/b", "c", test=None))
 
@@ -194,16 +217,19 @@ def test_identity_changes_with_weights_and_permutations(decoder):
 # the whole
 
 
-def test_handcrafted_features_and_what_is_missing(run, capsys):
-    tasks = "mnist_0_1", "fsdd_digits_0_1", "civil_comments"
-    rows, report = run("--datasets", *tasks, "--labels", "6", "20", "400")
+def test_handcrafted_features_and_what_is_missing(run, tmp_path, capsys):
+    rows, report = run(
+        "--datasets", "mnist_0_1", "fsdd_digits_0_1", "civil_comments", "--labels", "6", "20", "400"
+    )  # fmt: skip
     done = [row for row in rows if "failed" not in row]
     assert len(done) == 2 * 2 * 2 * len(paper_methods.METHODS)  # tasks, labels, seeds, methods
     assert {row["features"] for row in done if row["method"].endswith("16")} == {5, 16}
     assert "| civil_comments |  |  |  |  | no civil_comments.csv.gz" in report
     assert "the data set has too few rows for 400 labels" in report
-    assert "| mnist_0_1 | pixels | stream | 20 |" in report
+    assert "| image | pixels | stream | 20 | 1 |" in report
     assert "tiny-decoder, 1 order(s)" in report
+    assert len(pd.read_csv(tmp_path / "paper_cells.csv")) == 2 * 2 * len(paper_methods.METHODS)
+    assert len(pd.read_csv(tmp_path / "paper_failures.csv")) == 3
     assert report.strip() in capsys.readouterr().out
 
 
@@ -221,18 +247,22 @@ def test_protocols_resuming_and_windows(run, tmp_path, monkeypatch):
         raise ValueError("tried again")
 
     monkeypatch.setattr(paper, "encode", encode)
-    again, later = run(*options, seeds=1)
+    before = pd.read_csv(tmp_path / "paper_cells.csv")
+    again, _ = run(*options, seeds=1)
     assert [row["failed"] for row in again[len(rows) :]] == ["tried again"] * len(failed)
-    table = "## Every cell"
-    assert later.split(table)[1].split("## Without")[0] == report.split(table)[1].split("## Without")[0]
+    pd.testing.assert_frame_equal(pd.read_csv(tmp_path / "paper_cells.csv"), before)
 
 
 def test_a_model_that_is_not_there_is_tried_once_a_task(run, monkeypatch):
-    calls, encode = [], paper.encode
-    monkeypatch.setattr(paper, "encode", lambda *args: [calls.append(args[0]), encode(*args)][1])
+    calls = []
+    original = paper.encode
+    monkeypatch.setattr(paper, "encode", lambda *args: [calls.append(args[0]), original(*args)][1])
     _, report = run("--datasets", "sst2", "--encoders", "gpt-neo-125m", "--labels", "4", "8")
     assert calls == ["gpt-neo-125m"]
-    assert "| sst2 | gpt-neo-125m | stream | 4, 8 | 0, 1 | the encoder 'EleutherAI/gpt-neo" in report
+    assert (
+        "| sst2 | gpt-neo-125m | stream | 4, 8 | 0, 1 | the encoder 'EleutherAI/gpt-neo-125m' was not found"
+        in report
+    )
 
 
 def test_a_run_without_any_task_reports_that(tmp_path, folder, decoder, capsys):
@@ -243,13 +273,13 @@ def test_a_run_without_any_task_reports_that(tmp_path, folder, decoder, capsys):
 
 def test_a_broken_last_line_is_dropped(tmp_path):
     path = tmp_path / "paper.jsonl"
-    cell, results = dict.fromkeys(KEYS, 0), Results(path)
+    cell = dict.fromkeys(KEYS, 0)
+    results = Results(path)
     assert cell not in results
     results.add(cell | {"failed": "why"})
     assert cell not in results
     results.add(cell | {"accuracy": 1.0})
-    with path.open("a", encoding="utf-8") as file:
-        file.write('{"dataset": 1, "sou')
+    path.write_text(path.read_text(encoding="utf-8") + '{"dataset": 1, "sou', encoding="utf-8")
     again = Results(path)
     assert cell in again
     assert again[cell]["accuracy"] == 1.0
@@ -264,9 +294,12 @@ def test_report_marks_losses_and_compares_two_reasoners_once():
         for seed in range(3)
         for method, loss in losses.items()
     ]
-    args = Namespace(seeds=3, queries=9, max_chars=0, decoder="d", permutations=1)
-    report = paper_report.summarise(pd.DataFrame(rows), {}, args)
-    assert "| made | e | stream | 8 | 0.700, **0.610** | 0.700, 0.410 | 0.700, 0.510 |" in report
-    assert "| log_loss | gram, 16 | gram | 0 | 0 | 1 |" in report
-    assert "| log_loss | gram | gram, 16 |" not in report
-    assert "Nothing: every task was there" in report
+    found = paper_report.summaries(pd.DataFrame(rows), {})
+    assert "failures" not in found
+    means = "| text | e | stream | 8 | 1 | 0.700, 0.610 | 0.700, 0.410 | 0.700, 0.510 |"
+    assert paper_report.written(found["means"]).endswith(means)
+    assert found["cells"]["log_loss_lost"].tolist() == [True, False, False]
+    assert not found["cells"]["accuracy_lost"].any()
+    tally = found["tally"].set_index(["score", "reasoner", "against"])
+    assert tally.loc["log_loss", "gram, 16", "gram"].tolist() == [0, 0, 1]
+    assert ("log_loss", "gram", "gram, 16") not in tally.index

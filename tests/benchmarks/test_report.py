@@ -1,10 +1,11 @@
-"""The targets and the summary of the few-shot benchmark, on made tables whose answers are known by hand."""
+"""The targets, tables and summary of the few-shot benchmark, on made rows whose answers are known by hand."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from made_rows import random_table, row, table
 
-from benchmarks.fewshot import acceptance, report, sections
+from benchmarks.fewshot import acceptance, report, summaries
 from benchmarks.fewshot.acceptance import PLAIN
 from benchmarks.fewshot.methods import OURS, REFERENCE
 
@@ -25,90 +26,134 @@ def measured_by_hand(**changed):
 
 
 def test_targets_by_hand():
-    measured = acceptance.measure(acceptance.measure_cells(measured_by_hand()))
-    assert len(measured) == 1
-    line = measured.iloc[0]
-    assert line["worst is"] == "two"
-    assert line.drop("worst is").astype(float).to_dict() == pytest.approx(
-        {"tasks": 2, "cells": 2, "log-loss / CV": 0.9 / 1.0, "accuracy - CV": -1, "accuracy - C=1": 0}
-        | {"both beaten, %": 50, "worst task": -3, "ECE / C=1": 0.3, "ECE / CV": 0.75, "ECE": 0.03}
-    )
+    (line,) = acceptance.measure(acceptance.measure_cells(measured_by_hand())).to_dict("records")
+    assert (line["split"], line["modality"], line["encoder"]) == ("development", "text", "minilm")
+    assert (line["shares"], line["noise"], line["worst_task"]) == ("balanced", 0, "two")
+    expected = {"tasks": 2, "cells": 2, "log_loss_ratio": 0.9 / 1.0, "accuracy_points": -1, "ece": 0.03}
+    expected |= {"accuracy_points_over_c1": 0, "both_beaten_percent": 50, "worst_task_points": -3}
+    expected |= {"ece_ratio_over_c1": 0.3, "ece_ratio": 0.75}
+    assert {name: line[name] for name in expected} == pytest.approx(expected)
 
 
 def test_worst_task_is_a_mean_over_labels():
     cells = acceptance.measure_cells(measured_by_hand(dataset="one"))
-    assert acceptance.measure(cells)["worst task"].tolist() == pytest.approx([-1])
+    assert acceptance.measure(cells)["worst_task_points"].tolist() == pytest.approx([-1])
 
 
-def test_missed_targets_are_bold():
-    cells = acceptance.measure_cells(measured_by_hand())
-    (line,) = acceptance.lines(acceptance.measure(cells))
-    assert line[:4] == ["development", "text, minilm", "balanced", "0"]
+@pytest.mark.parametrize("change, missed", [
+    ({}, ["accuracy_points", "both_beaten_percent", "worst_task_points"]),
+    ({"noise": 0.1}, ["accuracy_points", "worst_task_points"]),  # only the sign is asked for
+])  # fmt: skip
+def test_missed_targets(change, missed):
+    cells = acceptance.measure_cells(measured_by_hand()).assign(**change)
+    (found,) = acceptance.measure(cells)["missed"]
     # The ratio is 0.9 within rounding, on either side.
-    written = ["0.900", "**-1.00**", "+0.00", "**50**", "**-3.00**", "0.30", "0.75"]
-    assert [line[6].strip("*"), *line[7:13]] == written
-    (with_noise,) = acceptance.lines(acceptance.measure(cells.assign(noise=0.1)))
-    assert with_noise[6:13] == ["0.900", "**-1.00**", "+0.00", "50", "**-3.00**", "0.30", "0.75"]
+    assert [name for name in found.split() if name != "log_loss_ratio"] == missed
 
 
 @pytest.mark.parametrize(
     "classes, expected", [(2, "2"), (3, "3-8"), (8, "3-8"), (9, "9-14"), (14, "9-14"), (77, "more")]
 )
 def test_bins_of_classes(classes, expected):
-    cells = acceptance.measure_cells(measured_by_hand().assign(classes=classes))
-    assert set(cells["bin"]) == {expected}
+    found = summaries.summaries(measured_by_hand().assign(classes=classes))
+    assert found["by_classes"]["classes"].tolist() == [expected]
+    assert ("many_classes" in found) == (expected == "more")
 
 
 def test_tables_by_something_split_the_cells():
-    cells = acceptance.measure_cells(measured_by_hand())
-    by_labels = acceptance.measure(cells, "labels")
-    assert by_labels.index.get_level_values("labels").tolist() == [8, 256]
-    assert by_labels["log-loss / CV"].tolist() == pytest.approx([4 / 6, 5 / 4])
-    assert acceptance.measure(cells, "dataset")["worst is"].tolist() == ["one", "two"]
+    found = summaries.summaries(measured_by_hand())
+    assert found["by_labels"]["labels"].tolist() == [8, 256]
+    assert found["by_labels"]["log_loss_ratio"].tolist() == pytest.approx([4 / 6, 5 / 4])
+    assert found["by_data_set"]["worst_task"].tolist() == ["one", "two"]
 
 
-# the report
+def test_more_labels_count_by_labels_only():
+    found = summaries.summaries(measured_by_hand(labels=512))
+    assert found["targets"]["log_loss_ratio"].tolist() == pytest.approx([4 / 6])
+    assert found["by_labels"]["labels"].tolist() == [8, 512]
 
 
-def test_summary_begins_with_the_targets_at_few_labels():
-    rows = measured_by_hand(labels=512)
-    first, _, by_labels = (list(report.acceptance_sections(rows))[i] for i in (0, 1, 3))
-    assert "| 1 | 1 | 0.667 |" in first
-    assert "| 512 | 1 | 1 | **1.250** |" in by_labels
-    assert report.summarise(rows, None).startswith(f"# Few-shot benchmark\n\n{first}\n")
-
-
-def test_summary_without_ours_or_the_reference_or_a_metric():
-    rows = random_table()
-    without = report.summarise(rows[rows["method"] != OURS], None)
-    assert "run all three to see them" in without
-    assert f"## Means, and those of {REFERENCE} on the same cells" in without
-    assert "run all three to see them" in report.summarise(rows[rows["method"] == "5-NN"], None)
-    assert "nan" not in report.summarise(rows.assign(brier=np.nan, auroc=np.nan), None)
+# the other tables
 
 
 def test_means_are_on_the_cells_that_both_have():
     losses = {"small": {OURS: 1.0, REFERENCE: 2.0, "GP": 1.5}, "large": {OURS: 3.0, REFERENCE: 4.0}}
     rows = [row(*each, dataset=name) for name, methods in losses.items() for each in methods.items()]
-    means = sections.means_table(table(*rows), OURS)
-    for line in (f"{OURS} | 2 | 2.000", f"{REFERENCE} | 2 | 3.000 (2.000)", "GP | 1 | 1.500 (1.000)"):
-        assert f"| {line} |" in means
+    means = summaries.means(table(*rows))[["method", "cells", "log_loss", "log_loss_sktart"]]
+    assert means.to_numpy().tolist() == [[OURS, 2, 2, 2], [REFERENCE, 2, 3, 2], ["GP", 1, 1.5, 1]]
 
 
-def test_every_cell_marks_what_was_lost():
+def test_every_cell_tells_what_was_lost():
     methods = ((OURS, 0.6, 0.7), (REFERENCE, 0.5, 0.6))
     rows = table(*(row(*method, seed=seed) for method in methods for seed in range(3)))
-    assert sections.cells_table(rows).endswith("| one | **1.20**, +10.0 |")
-    assert sections.tally_table(rows).endswith(f"| {REFERENCE} | 1 | 0 / 0 / 1 | 1 / 0 / 0 |")
+    (cell,) = summaries.cells(rows).to_dict("records")
+    assert (cell["dataset"], cell["labels"], cell["baseline"]) == ("one", 8, REFERENCE)
+    assert (cell["log_loss_ratio"], cell["accuracy_points"]) == pytest.approx((1.2, 10))
+    assert (cell["log_loss_lost"], cell["accuracy_lost"]) == (True, False)
+    tally = summaries.tally(rows).set_index("score")[["cells", "win", "tie", "loss"]]
+    assert tally.loc["log_loss"].tolist() == [1, 0, 0, 1]
+    assert tally.loc["accuracy"].tolist() == [1, 1, 0, 0]
+
+
+def test_signed_ranks_tell_where_ours_is_worse():
+    rows = [row(OURS, 0.5, 0.6, dataset=f"set {i}") for i in range(8)]
+    rows += [row(REFERENCE, 0.3 - i / 100, 0.5 - i / 100, dataset=f"set {i}") for i in range(8)]
+    signed = summaries.signed(table(*rows)).set_index("score")
+    assert signed.loc[["log_loss", "accuracy"], "better"].tolist() == [0, 8]
+    assert signed.loc[["log_loss", "accuracy"], "worse"].tolist() == [True, False]
+
+
+def test_texts_come_first_and_splits_stay_apart():
+    modalities = ["audio", "text", "table", "image"]
+    rows = [row(OURS, 0.5, modality=modality, dataset=modality) for modality in modalities]
+    rows += [row(OURS, 0.5, split="validation")]
+    assert summaries.means(table(*rows))["modality"].tolist() == ["text", "image", "audio", "table", "text"]
+
+
+def test_a_method_with_few_cells_has_no_rank():
+    rows = random_table()
+    few = summaries.ranks(rows[(rows["method"] != "5-NN") | (rows["labels"] == 8)])
+    without = summaries.ranks(rows[rows["method"] != "5-NN"])
+    assert set(without["method"]) == {OURS, REFERENCE, PLAIN}
+    pd.testing.assert_frame_equal(few, without)
+
+
+# the report
+
+
+@pytest.mark.parametrize("methods, tables", [
+    ([OURS, REFERENCE, PLAIN], "targets by_labels by_classes by_data_set means ranks signed_ranks tally cells"),
+    ([OURS, REFERENCE], "means ranks signed_ranks tally cells"),
+    ([REFERENCE, PLAIN], "means ranks"),
+    ([OURS], "means"),
+])  # fmt: skip
+def test_tables_that_these_methods_have_something_for(methods, tables):
+    rows = random_table().query("method in @methods")
+    found = summaries.summaries(rows)
+    assert set(found) == set(tables.split())
+    summary = report.summarise(rows, found, None)
+    assert ("run all three to see them" in summary) == ("targets" not in found)
+    assert "Seeds: 0, 1." in summary
+
+
+def test_summary_without_a_metric():
+    rows = random_table().assign(brier=np.nan, auroc=np.nan)
+    found = summaries.summaries(rows)
+    assert set(found["ranks"]["score"]) == {"log_loss", "accuracy", "ece"}
+    assert "nan" not in report.summarise(rows, found, None)
 
 
 def test_report_of_files(tmp_path, capsys):
     rows = random_table()
-    files = [tmp_path / name for name in ("one.csv", "two.csv")]
+    files, out = [tmp_path / name for name in ("one.csv", "two.csv")], tmp_path / "out"
     for file, (_, part) in zip(files, rows.groupby(rows["method"] == "5-NN"), strict=True):
         part.to_csv(file, index=False)
-    report.main([*map(str, files), "--plots", str(tmp_path / "plots")])
-    assert capsys.readouterr().out.strip() == report.summarise(report.read(files), None).strip()
+    report.main([*map(str, files), "--plots", str(tmp_path / "plots"), "--out", str(out)])
+    assert (out / "fewshot.md").read_text(encoding="utf-8").strip() == capsys.readouterr().out.strip()
+    for name, expected in summaries.summaries(rows).items():
+        written = pd.read_csv(out / f"fewshot_{name}.csv", keep_default_na=False)
+        assert list(written) == list(expected)
+        assert len(written) == len(expected)
     drawn = {path.name for path in (tmp_path / "plots").iterdir()}
     assert drawn == {f"{kind}-development-balanced-0.png" for kind in ("ranks", "curves")}
     with pytest.raises(
