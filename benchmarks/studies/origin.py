@@ -76,7 +76,7 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     with torch_threads(2):
         lines = [measure(args.checkpoint, n_rows, args) for n_rows in args.rows]
-    print(pd.DataFrame(lines).round(4).to_markdown(index=False))
+    print(pd.DataFrame(lines).round(4).to_string(index=False))
 
 
 if __name__ == "__main__":

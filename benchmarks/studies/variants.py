@@ -257,7 +257,7 @@ def main(argv: list[str] | None = None) -> None:
             "loss": last,
         }
         lines.append(line | json.loads(path.read_text(encoding="utf-8")))
-        print(pd.DataFrame(lines).round(4).to_markdown(index=False), flush=True)
+        print(pd.DataFrame(lines).round(4).to_string(index=False), flush=True)
 
 
 if __name__ == "__main__":
