@@ -70,13 +70,13 @@ def test_resolve(given, name, reads):
     assert len(repr(encoder)) < 200
 
 
-def test_resolve_folder(model_folder):
-    for folder in (model_folder, str(model_folder)):
-        assert resolve_encoder(folder).source == model_folder
-
-
-def test_hub_id_of_a_short_name_is_the_short_name():
-    assert resolve_encoder(MINILM.repo).source == MINILM
+def test_resolve_folders_and_hub_ids(model_folder):
+    for given, source in [
+        (model_folder, model_folder),
+        (str(model_folder), model_folder),
+        (MINILM.repo, MINILM),
+    ]:
+        assert resolve_encoder(given).source == source
 
 
 @pytest.mark.parametrize(
@@ -185,19 +185,14 @@ def test_nothing_found(no_copy, model, error, copy, cure):
         locate(model)
 
 
-def test_hub_is_asked_last(hub, model_folder):
-    asked = {}
-
+@pytest.mark.parametrize("weights, ignored", [("model.safetensors", True), ("pytorch_model.bin", False)])
+def test_hub_is_asked_last(hub, model_folder, weights, ignored):
     def download(repo, revision, ignore_patterns):
-        asked[repo] = ignore_patterns
+        assert (repo, "*.bin" in ignore_patterns) == (MINILM.repo, ignored)
         return str(model_folder)
 
-    hub(["modules.json", "model.safetensors"], download)
+    hub(["modules.json", weights], download)
     assert locate(MINILM) == model_folder
-    assert "*.bin" in asked[MINILM.repo]
-    hub(["modules.json", "pytorch_model.bin"], download)
-    locate(MINILM)
-    assert "*.bin" not in asked[MINILM.repo]
 
 
 @pytest.mark.parametrize(

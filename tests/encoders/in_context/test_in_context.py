@@ -2,7 +2,6 @@
 
 import functools
 import pickle
-import shutil
 from pathlib import Path
 
 import numpy as np
@@ -15,12 +14,14 @@ from sklearn.model_selection import GridSearchCV, StratifiedKFold, cross_val_sco
 from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 from tiny_models import build_causal_lm, build_tokenizer, causal_config
+from tokenizers.processors import TemplateProcessing
 
 from sktart import Prompt
 from sktart.encoders import as_prompt
 from sktart.encoders.in_context import _encoder as _protocols
+from sktart.encoders.in_context import _prefix
 from sktart.encoders.in_context._prefix import Prefix
-from sktart.encoders.in_context._prompt_tokens import PromptTokens
+from sktart.encoders.in_context._prompt_tokens import PromptTokens, tokenize_questions
 from sktart.encoders.models import _pretrained
 from sktart.estimators._transformer import TartTransformer
 from sktart.exceptions import EncoderError
@@ -40,10 +41,44 @@ LABELS = [1, 0, 1, 0, 0]
 QUERIES = ["bad", "a very bad plot, not a good film", "good film", "bad", "é 漢, was it fine?"]
 
 
+def build_gemma(folder, window):
+    """Write a model to `folder` of which some layers see no more than a window."""
+    config = tf.Gemma3TextConfig(
+        vocab_size=300, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
+        intermediate_size=64, head_dim=8, sliding_window=window,
+        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
+        bos_token_id=0, eos_token_id=0, pad_token_id=0,
+    )  # fmt: skip
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(0)
+        tf.AutoModel.from_config(config).save_pretrained(folder)
+    build_tokenizer().save_pretrained(folder)
+    return folder
+
+
+def build_llama_with_start(folder):
+    """Write a model to `folder` whose tokenizer puts a special token in front."""
+    build_causal_lm(folder, "llama", positions=192)
+    tokenizer = build_tokenizer()
+    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
+        single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", 0)]
+    )
+    tokenizer.save_pretrained(folder)
+    return folder
+
+
+BUILDERS = {
+    **{kind: functools.partial(build_causal_lm, kind=kind, positions=192) for kind in KINDS},
+    "gemma of window 5": functools.partial(build_gemma, window=5),  # shorter than a question
+    "gemma of window 100": functools.partial(build_gemma, window=100),  # shorter than the context
+    "llama with start": build_llama_with_start,
+}
+
+
 @pytest.fixture(scope="module")
 def wide(tmp_path_factory):
     """Return a function from a kind of causal model to the folder of one with a window of 192 tokens."""
-    return functools.cache(lambda kind: build_causal_lm(tmp_path_factory.mktemp(kind), kind, positions=192))
+    return functools.cache(lambda kind: BUILDERS[kind](tmp_path_factory.mktemp("model")))
 
 
 @functools.lru_cache(maxsize=2)
@@ -93,19 +128,16 @@ def assert_encodes(model, expected, context=CONTEXT, labels=LABELS, queries=QUER
 
 
 def count_tokens(monkeypatch):
-    """Return a list that gets the shape of the tokens of each forward pass through a prefix or into one."""
-    shapes = []
-    for name in ("read", "follow"):
-        method = Prefix.__dict__[name]
-        inner = method.__func__ if name == "read" else method
+    """Return a list that gets the length of the prefix of each forward pass, and the numbers of tokens behind it."""
+    passes, run = [], _prefix._run
 
-        def counted(*args, inner=inner, name=name, **options):
-            rows = [args[2]] if name == "read" else args[2]
-            shapes.append((name, [len(ids) for ids in rows]))
-            return inner(*args, **options)
+    def counted(model, tokens, mask, *rest):
+        prefix = mask.shape[1] - tokens.shape[1]
+        passes.append((prefix, (mask.sum(1) - prefix).tolist()))
+        return run(model, tokens, mask, *rest)
 
-        monkeypatch.setattr(Prefix, name, classmethod(counted) if name == "read" else counted)
-    return shapes
+    monkeypatch.setattr(_prefix, "_run", counted)
+    return passes
 
 
 # Equal to whole prompts
@@ -113,72 +145,35 @@ def count_tokens(monkeypatch):
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
 @pytest.mark.parametrize(
-    "kind, options",
+    "kind, pooling, layer",
     [
-        *((kind, {}) for kind in KINDS),
-        *(
-            ("gpt_neo", {"pooling": pooling, "layer": layer})
-            for pooling, layer in [("last", -1), ("mean", 0), ("last", 2), ("mean", -2)]
-        ),
+        *((kind, "mean", -1) for kind in BUILDERS),
+        *(("gpt_neo", *how) for how in [("last", -1), ("mean", 0), ("last", 2), ("mean", -2)]),
     ],
 )
-def test_equal_to_whole_prompts(wide, kind, protocol, options):
-    context, queries = expected(wide(kind), protocol, **options)
-    model = transformer(wide(kind), protocol, **options)
+def test_equal_to_whole_prompts(wide, kind, protocol, pooling, layer):
+    context, queries = expected(wide(kind), protocol, pooling=pooling, layer=layer)
+    model = transformer(wide(kind), protocol, pooling=pooling, layer=layer)
     assert_encodes(model, (context, queries))
     # The first pass left the keys and values as they were.
     assert_allclose(model.transform(QUERIES), queries, rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("window", [5, 100])
-def test_sliding_windows_shorter_than_the_context(tmp_path, protocol, window):
-    config = tf.Gemma3TextConfig(
-        vocab_size=300, hidden_size=32, num_hidden_layers=3, num_attention_heads=4, num_key_value_heads=2,
-        intermediate_size=64, head_dim=8, sliding_window=window,
-        layer_types=["sliding_attention", "full_attention", "sliding_attention"],
-        bos_token_id=0, eos_token_id=0, pad_token_id=0,
-    )  # fmt: skip
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(0)
-        tf.AutoModel.from_config(config).save_pretrained(tmp_path)
-    build_tokenizer().save_pretrained(tmp_path)
-    assert_encodes(transformer(tmp_path, protocol), expected(tmp_path, protocol))
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
-@pytest.mark.parametrize("n_context", [1, 5])
-def test_special_tokens_stand_once_in_front(wide, tmp_path, protocol, n_context):
-    from tokenizers.processors import TemplateProcessing
-
-    folder = shutil.copytree(wide("llama"), tmp_path / "llama")
-    tokenizer = build_tokenizer()
-    tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
-        single="<|endoftext|> $A", special_tokens=[("<|endoftext|>", 0)]
-    )
-    tokenizer.save_pretrained(folder)
-    model, shown = transformer(folder, protocol), (CONTEXT[:n_context], LABELS[:n_context])
-    assert_encodes(model, expected(folder, protocol, *shown), *shown)
-    assert model.encoder_._state[0].ids.count(0) == 1
-
-
-@pytest.mark.parametrize("protocol", PROTOCOLS)
+@pytest.mark.parametrize("kind", ["gpt2", "llama with start"])
 @pytest.mark.parametrize(
-    "context, prompt",
+    "n_context, prompt",
     [
-        (["good film"], None),  # nothing at all stands before it
-        (["x y", " good film "], "{text}=>{label};"),
-        (
-            ["x y", " good film "],
-            {"template": "Review: {text}\nMood:   {label}", "max_chars": 6, "truncation_side": "left"},
-        ),
-        (["x y", " good film "], Prompt("{text}{label}", strip=False)),
+        (1, None),  # nothing but special tokens stands before it
+        (2, "{text}=>{label};"),
+        (2, {"template": "Review: {text}\nMood:   {label}", "max_chars": 6, "truncation_side": "left"}),
+        (2, Prompt("{text}{label}", strip=False)),
     ],
 )
-def test_other_prompts(wide, protocol, context, prompt):
-    shown = context, ["b", "a"][: len(context)]
-    whole = expected(wide("gpt2"), protocol, *shown, prompt=as_prompt(prompt))
-    assert_encodes(transformer(wide("gpt2"), protocol, prompt), whole, *shown)
+def test_other_prompts(wide, protocol, kind, n_context, prompt):
+    shown = [" good film ", "x y"][:n_context], ["a", "b"][:n_context]
+    whole = expected(wide(kind), protocol, *shown, prompt=as_prompt(prompt))
+    assert_encodes(transformer(wide(kind), protocol, prompt), whole, *shown)
 
 
 @pytest.mark.parametrize("protocol", PROTOCOLS)
@@ -210,21 +205,19 @@ def test_shared_prefixes_run_once(wide, monkeypatch):
     passes = count_tokens(monkeypatch)
     model = transformer(wide("gpt2")).fit(CONTEXT, LABELS)
     tokens = model.encoder_._state[0]
-    n_whole, sizes = len(tokens.ids), np.diff(tokens.begins)
-    (read, [n_read]), (_, [n_check]), *loo = passes
-    assert (read, n_read, n_check) == ("read", n_whole, sizes[-1])
-    # Row i runs from its place on: without its own answer, its question last.
-    ran = sorted(length for _, lengths in loo for length in lengths)
-    answers = [len(ids) for ids in tokens.answers]
-    assert ran == sorted(
-        n_whole - begin - answer for begin, answer in zip(tokens.begins, answers, strict=False)
-    )
+    n_whole, begins = len(tokens.ids), tokens.begins
+    assert passes[:2] == [(0, [n_whole]), (begins[-2], [n_whole - begins[-2]])]  # the second one is a check
+    # Row i of "loo" runs from its place on: without its own answer, its question last.
+    ran = sorted(length for _, lengths in passes[2:] for length in lengths)
+    answers = map(len, tokens.answers)
+    assert ran == sorted(n_whole - begin - answer for begin, answer in zip(begins, answers, strict=False))
     passes.clear()
     for _ in range(2):
         model.transform(QUERIES)
-    assert all(name == "follow" and max(lengths) < 40 < n_whole for name, lengths in passes)
-    assert len(passes) == 2
-    assert sum(map(len, (lengths for _, lengths in passes))) == 2 * len(set(QUERIES))
+    questions = tokenize_questions(direct(wide("gpt2"))[1], [PROMPT.question(text) for text in set(QUERIES)])
+    assert [(prefix, sorted(lengths)) for prefix, lengths in passes] == 2 * [
+        (n_whole, sorted(map(len, questions)))
+    ]
 
 
 def test_runs_share_a_beginning_while_little_is_repeated():
@@ -276,12 +269,6 @@ def test_a_query_that_does_not_fit_is_named(wide, monkeypatch):
     assert passes == []
 
 
-def test_models_without_a_limit_take_any_length(wide):
-    model = transformer(wide("bloom"), "vanilla").fit(CONTEXT * 4, LABELS * 4)
-    assert len(model.encoder_._state[0].ids) > 300
-    assert np.isfinite(model.transform(["good " * 300])).all()
-
-
 # What is refused
 
 
@@ -303,10 +290,8 @@ def test_labels_that_are_refused(wide, y, message):
 @pytest.mark.parametrize(
     "y",
     [
-        np.array(LABELS),
+        *(np.array(LABELS, dtype=dtype) for dtype in (int, bool, float)),
         np.array(LABELS)[:, None],
-        np.array(LABELS, dtype=bool),
-        np.array(LABELS, dtype=float),
         [np.int64(label) for label in LABELS],
     ],
 )

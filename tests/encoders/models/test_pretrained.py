@@ -3,7 +3,10 @@
 import functools
 import json
 import shutil
+import sys
+from types import SimpleNamespace
 
+import huggingface_hub
 import pytest
 import torch
 import transformers as tf
@@ -53,19 +56,15 @@ def test_no_head_and_no_decoder_are_loaded(tiny):
     assert not any("decoder" in name for name in names)
 
 
-def test_tokenizer_is_padded_on_the_right_by_a_token_it_has(tiny):
-    tokenizer = load_pretrained(tiny("gpt2"), DEFAULT).processor
-    assert (tokenizer.padding_side, tokenizer.truncation_side) == ("right", "right")
-    assert tokenizer.pad_token == "<|endoftext|>"
-    assert len(tokenizer) == 300
-
-
 def test_folder_is_loaded_once_until_it_is_written_anew(tmp_path):
     folder = build(tmp_path / "model", "gpt2")
     first = load_pretrained(folder, DEFAULT)
     assert load_pretrained(folder, ModelOptions(device="cpu", batch_size=7, layer=1)) is first
     shutil.copytree(build(tmp_path / "other", "gpt2", seed=1), folder, dirs_exist_ok=True)
     assert load_pretrained(folder, DEFAULT).sha256 != first.sha256
+
+
+DENSE = "encoder.layer.0.output.dense.weight"
 
 
 def change_weights(folder, change):
@@ -82,10 +81,8 @@ def test_missing_weights_are_refused_unless_nothing_depends_on_them(tmp_path, ca
     load_pretrained(folder, DEFAULT)
     assert capfd.readouterr() == ("", "")
     assert torch.equal(torch.get_rng_state(), state)
-    change_weights(folder, lambda weights: weights.pop("encoder.layer.0.output.dense.weight"))
-    with pytest.raises(
-        EncoderError, match=r"lacks 1, such as 'encoder.layer.0.output.dense.weight': download"
-    ):
+    change_weights(folder, lambda weights: weights.pop(DENSE))
+    with pytest.raises(EncoderError, match=f"lacks 1, such as {DENSE!r}: download it"):
         load_pretrained(folder, DEFAULT)
 
 
@@ -117,9 +114,7 @@ def test_checkpoints_of_models_with_heads_and_of_old_are_complete(tiny, tmp_path
 
 def test_weights_of_another_shape_are_refused(tmp_path):
     folder = build(tmp_path / "model", "bert")
-    change_weights(
-        folder, lambda weights: weights.update({"encoder.layer.0.output.dense.weight": torch.zeros(2, 2)})
-    )
+    change_weights(folder, lambda weights: weights.update({DENSE: torch.zeros(2, 2)}))
     with pytest.raises(EncoderError, match=r"one that transformers can load; .* download it again"):
         load_pretrained(folder, DEFAULT)
 
@@ -164,19 +159,13 @@ def test_models_that_are_refused(make, message):
 
 def test_processor_of_several_kinds_gives_its_part(tiny):
     model = tf.AutoModel.from_pretrained(tiny("whisper"))
-    extractor = tf.AutoFeatureExtractor.from_pretrained(tiny("whisper"))
-
-    class Processor:
-        feature_extractor = extractor
-
-    pretrained = load_pretrained((model, Processor()), DEFAULT)
-    assert pretrained.processor is extractor
+    processor = SimpleNamespace(feature_extractor=tf.AutoFeatureExtractor.from_pretrained(tiny("whisper")))
+    pretrained = load_pretrained((model, processor), DEFAULT)
+    assert pretrained.processor is processor.feature_extractor
     assert pretrained.sha256 == ""
 
 
 def test_images_need_pillow(tiny, monkeypatch):
-    import sys
-
     _load.cache_clear()
     monkeypatch.setitem(sys.modules, "PIL", None)
     with pytest.raises(MissingExtraError, match=r"'PIL' is not installed, .* pip install 'sktart\[images\]'"):
@@ -184,15 +173,11 @@ def test_images_need_pillow(tiny, monkeypatch):
 
 
 def test_hub_model_is_located(tiny, monkeypatch):
-    import huggingface_hub
-
-    seen = {}
-
     def cached(repo, file, revision):
-        seen["asked"] = repo, revision
-        return str(tiny("gpt2") / file) if (tiny("gpt2") / file).is_file() else None
+        assert (repo, revision) == ("organisation/model", "v2")
+        path = tiny("gpt2") / file
+        return str(path) if path.is_file() else None
 
     monkeypatch.setattr(huggingface_hub, "try_to_load_from_cache", cached)
     options = ModelOptions(device="cpu", revision="v2", local_files_only=True)
     assert load_pretrained(HubModel("organisation/model"), options).is_causal
-    assert seen["asked"] == ("organisation/model", "v2")

@@ -16,7 +16,9 @@ from sklearn.pipeline import make_pipeline
 from sklearn.utils import get_tags
 from tiny_models import build_causal_lm
 
-from sktart.encoders.models import _pretrained, _texts
+from sktart.encoders._options import ModelOptions
+from sktart.encoders.models import _texts
+from sktart.encoders.models._pretrained import load_pretrained
 from sktart.estimators._transformer import TartTransformer
 from sktart.exceptions import EncoderError
 
@@ -38,13 +40,12 @@ def sounds(*lengths):
     return [rng.normal(scale=0.1, size=length).astype(np.float32) for length in lengths]
 
 
-def pictures(*shapes):
-    rng = np.random.default_rng(0)
-    return [rng.integers(0, 256, size=shape, dtype=np.uint8) for shape in shapes]
-
-
+RNG = np.random.default_rng(0)
 CLIPS = [*sounds(160, 8000, 8000, 12345, 400, 32000, 16000), np.zeros(3000, dtype=np.float32)]
-IMAGES = pictures((20, 30), (40, 40, 3), (8, 9, 1), (64, 64, 3), (33, 7, 3))
+IMAGES = [
+    RNG.integers(0, 256, size=shape, dtype=np.uint8)
+    for shape in [(20, 30), (40, 40, 3), (8, 9, 1), (64, 64, 3), (33, 7, 3)]
+]
 ROWS = {"text": TEXTS, "image": IMAGES, "audio": CLIPS}
 
 
@@ -77,20 +78,13 @@ def direct_texts(folder, texts, limit, pooling, layer):
 @pytest.mark.parametrize(
     "pooling, layer", [("mean", None), ("last", None), ("cls", 1), ("mean", 0), ("last", -2)]
 )
-@pytest.mark.parametrize(
-    "kind, limit",
-    [
-        *((kind, None if kind == "bloom" else 64) for kind in CAUSAL),
-        ("bert", 32),
-        ("roberta", 30),
-        ("t5", None),
-    ],
-)
-def test_texts_equal_the_direct_call(tiny, kind, limit, pooling, layer):
+@pytest.mark.parametrize("kind", [*CAUSAL, "bert", "roberta", "t5"])
+def test_texts_equal_the_direct_call(tiny, kind, pooling, layer):
     folder = tiny(kind)
+    limit = load_pretrained(folder, ModelOptions()).max_length
+    expected = direct_texts(folder, TEXTS, limit, pooling, layer)
     given = None if pooling == "mean" else pooling
     transformer = TartTransformer(folder, pooling=given, layer=layer, batch_size=3, device="cpu")
-    expected = direct_texts(folder, TEXTS, limit, pooling, layer)
     encodings = transformer.fit_transform(TEXTS)
     assert encodings.dtype == np.float32
     assert np.abs(expected).mean() > 0.01
@@ -133,7 +127,7 @@ def test_clips_equal_the_direct_call(tiny, kind):
 
 @pytest.mark.parametrize("kind", [*CAUSAL, "bert", "roberta", "t5", "vit", "whisper", "wav2vec2", "hubert"])
 def test_batches_and_other_rows_change_nothing(tiny, kind):
-    modality = _pretrained.load_pretrained(tiny(kind), _pretrained.ModelOptions()).modality
+    modality = load_pretrained(tiny(kind), ModelOptions()).modality
     rows = ROWS[modality]
     transformer = encoder_for(modality, tiny(kind), device="cpu").fit(rows)
     encodings = transformer.transform(rows)
@@ -207,15 +201,6 @@ def test_long_and_many_texts_are_split_by_tokens(tiny, monkeypatch):
     assert max(rows for rows, _ in seen) >= 4
 
 
-# Images
-
-
-def test_one_array_of_images(tiny):
-    images = np.stack(pictures(*[(10, 12, 3)] * 4))
-    transformer = TartTransformer(tiny("vit"), device="cpu").fit(images)
-    assert_array_equal(transformer.transform(images), transformer.transform(list(images)))
-
-
 # Sound
 
 
@@ -238,9 +223,7 @@ def test_only_the_beginning_of_a_clip_is_read_if_asked(tiny):
 def test_the_shortest_clip(tiny):
     transformer = TartTransformer(tiny("wav2vec2"), sampling_rate=RATE)
     assert np.isfinite(transformer.fit_transform(sounds(30))).all()
-    with pytest.raises(
-        ValueError, match=r"at least 30 samples at 16000 Hz \(0.00187 s\) .* row 1 has 29, so drop"
-    ):
+    with pytest.raises(ValueError, match=r"least 30 samples at 16000 Hz \(0.00187 s\) .* row 1 has 29, so"):
         transformer.fit(sounds(30, 29))
 
 
@@ -250,21 +233,8 @@ def test_clip_too_short_for_the_feature_extractor(tiny):
             raise ValueError("negative dimensions")
 
     model = tf.AutoModel.from_pretrained(tiny("wav2vec2"))
-    with pytest.raises(
-        ValueError, match=r"row 0 has 9 samples at 16000 Hz \(negative dimensions\), so drop it or"
-    ):
+    with pytest.raises(ValueError, match=r"row 0 has 9 samples at 16000 Hz \(negative dimensions\), so drop"):
         TartTransformer((model, Picky()), sampling_rate=RATE).fit(sounds(9))
-
-
-def test_group_normalised_models_see_no_padding(tiny):
-    """The reason for groups of equal length: one of another length would change the states."""
-    model, extractor = direct(tiny("hubert"), "AutoFeatureExtractor")
-    short, long = sounds(4000, 8000)
-    features = extractor([short, long], sampling_rate=RATE, return_tensors="pt", padding=True)
-    with torch.inference_mode():
-        padded = model(**features).last_hidden_state[0, :199].mean(0)
-    alone = TartTransformer(tiny("hubert"), sampling_rate=RATE).fit_transform([short, long])[0]
-    assert np.abs(padded.numpy() - alone).max() > 1e-3
 
 
 # Any model
@@ -274,7 +244,7 @@ def test_group_normalised_models_see_no_padding(tiny):
 def test_dtype(tiny, dtype, atol):
     transformer = TartTransformer(tiny("gpt_neo"), dtype=dtype, device="cpu").fit(TEXTS)
     encodings = transformer.transform(TEXTS)
-    model = _pretrained.load_pretrained(tiny("gpt_neo"), transformer.encoder_.options).model
+    model = load_pretrained(tiny("gpt_neo"), transformer.encoder_.options).model
     assert {weight.dtype for weight in model.parameters()} == {getattr(torch, dtype)}
     assert encodings.dtype == np.float32
     expected = TartTransformer(tiny("gpt_neo"), device="cpu").fit_transform(TEXTS)
@@ -286,7 +256,7 @@ def test_half_precision_checkpoints_are_read_as_float32(tiny, tmp_path):
     shutil.copytree(tiny("gpt2"), tmp_path / "half")
     tf.AutoModel.from_pretrained(tiny("gpt2")).half().save_pretrained(tmp_path / "half")
     transformer = TartTransformer(tmp_path / "half", device="cpu").fit(TEXTS)
-    pretrained = _pretrained.load_pretrained(tmp_path / "half", transformer.encoder_.options)
+    pretrained = load_pretrained(tmp_path / "half", transformer.encoder_.options)
     assert pretrained.model.dtype == torch.float32
 
 
@@ -296,9 +266,7 @@ def test_model_without_hidden_states(tiny):
             return tf.utils.ModelOutput(logits=torch.zeros(1))
 
     pair = Odd.from_pretrained(tiny("bert")), tf.AutoTokenizer.from_pretrained(tiny("bert"))
-    with pytest.raises(
-        EncoderError, match="must return hidden states; Odd returns logits, so choose another"
-    ):
+    with pytest.raises(EncoderError, match="must return hidden states; Odd returns logits, so choose"):
         TartTransformer(pair).fit(TEXTS)
 
 
@@ -335,9 +303,6 @@ def test_options_of_another_kind_or_range(tiny, kind, options, message):
     rows = {"vit": IMAGES, "whisper": CLIPS}.get(kind, TEXTS)
     with pytest.raises(ValueError, match=message):
         TartTransformer(tiny(kind), **options).fit(rows)
-
-
-# Held by name
 
 
 def test_pickle_holds_the_name_and_works_elsewhere(tiny, tmp_path):
@@ -379,22 +344,8 @@ def test_tags(tiny, kind, text):
 def test_images_in_a_pipeline(tiny):
     from PIL import Image
 
-    rng = np.random.default_rng(0)
-    y = np.array([0, 1] * 8)
+    rng, y = np.random.default_rng(0), np.array([0, 1] * 8)
     images = (rng.integers(0, 100, size=(16, 12, 12, 3)) + 150 * y[:, None, None, None]).astype(np.uint8)
     model = make_pipeline(TartTransformer(tiny("vit"), device="cpu"), LogisticRegression())
-    assert model.fit(images, y).score(images, y) == 1
-    assert_array_equal(cross_val_score(model, images, y, cv=2), [1, 1])
-    pil = [Image.fromarray(image) for image in images]
-    assert_array_equal(cross_val_score(model, pil, y, cv=2), [1, 1])
-
-
-def test_clips_in_a_pipeline(tiny):
-    y = np.array([0, 1] * 6)
-    clips = [
-        clip * (1 + 9 * label) + label * 0.5
-        for clip, label in zip(sounds(*range(900, 2100, 100)), y, strict=True)
-    ]
-    encoder = TartTransformer(tiny("whisper"), sampling_rate=RATE, device="cpu")
-    model = make_pipeline(encoder, LogisticRegression(C=100))
-    assert_array_equal(cross_val_score(model, clips, y, cv=2), [1, 1])
+    for X in (images, [Image.fromarray(image) for image in images]):
+        assert_array_equal(cross_val_score(model, X, y, cv=2), [1, 1])
