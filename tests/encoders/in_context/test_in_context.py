@@ -70,7 +70,7 @@ def build_llama_with_start(folder):
 BUILDERS = {
     **{kind: functools.partial(build_causal_lm, kind=kind, positions=192) for kind in KINDS},
     "gemma of window 5": functools.partial(build_gemma, window=5),  # shorter than a question
-    "gemma of window 100": functools.partial(build_gemma, window=100),  # shorter than the context
+    "gemma of window 100": functools.partial(build_gemma, window=100),  # shorter than context and query
     "llama with start": build_llama_with_start,
 }
 
@@ -83,9 +83,8 @@ def wide(tmp_path_factory):
 
 @functools.lru_cache(maxsize=2)
 def direct(folder):
-    return tf.AutoModel.from_pretrained(folder, dtype=torch.float32).eval(), tf.AutoTokenizer.from_pretrained(
-        folder
-    )
+    model = tf.AutoModel.from_pretrained(folder, dtype=torch.float32).eval()
+    return model, tf.AutoTokenizer.from_pretrained(folder)
 
 
 def whole_prompt(folder, pieces, pooling="mean", layer=-1):
@@ -215,9 +214,8 @@ def test_shared_prefixes_run_once(wide, monkeypatch):
     for _ in range(2):
         model.transform(QUERIES)
     questions = tokenize_questions(direct(wide("gpt2"))[1], [PROMPT.question(text) for text in set(QUERIES)])
-    assert [(prefix, sorted(lengths)) for prefix, lengths in passes] == 2 * [
-        (n_whole, sorted(map(len, questions)))
-    ]
+    one_pass = n_whole, sorted(map(len, questions))
+    assert [(prefix, sorted(lengths)) for prefix, lengths in passes] == [one_pass, one_pass]
 
 
 def test_runs_share_a_beginning_while_little_is_repeated():
@@ -301,11 +299,9 @@ def test_labels_of_any_type_find_their_word(wide, y):
 
 
 def test_labels_of_mixed_type_keep_theirs(wide):
-    one = transformer(wide("gpt2"), prompt=Prompt(verbalizer={0: "no", "a": "yes"}))
-    other = transformer(wide("gpt2"), prompt=Prompt())
-    assert_array_equal(
-        one.fit_transform(["x", "y"], [0, "a"]), other.fit_transform(["x", "y"], np.array(["no", "yes"]))
-    )
+    features = transformer(wide("gpt2"), prompt=None).fit_transform(["x", "y"], ["no", "yes"])
+    mixed = transformer(wide("gpt2"), prompt=Prompt(verbalizer={0: "no", "a": "yes"}))
+    assert_array_equal(mixed.fit_transform(["x", "y"], [0, "a"]), features)
 
 
 @pytest.mark.parametrize(
@@ -353,9 +349,7 @@ def test_options_that_are_refused(wide, options, message):
 def test_models_with_other_states_than_keys_and_values_are_refused(config):
     with torch.random.fork_rng(devices=[]):
         model = tf.AutoModel.from_config(config).eval()
-    with pytest.raises(
-        EncoderError, match=r"keys and values of each token, and nothing else; \w+Model is of an"
-    ):
+    with pytest.raises(EncoderError, match=r"keys and values of each token, and nothing else; \w+Model is"):
         Prefix.read(model, [1, 2, 3])
 
 

@@ -1,6 +1,7 @@
 """What models of both libraries share: they are loaded in silence, and refused alike."""
 
 import shutil
+from functools import partial
 
 import pytest
 import torch
@@ -13,6 +14,7 @@ from sktart.estimators._transformer import TartTransformer
 from sktart.exceptions import EncoderError
 
 TEXTS = ["good film", "bad film"]
+build_gpt2 = partial(build, kind="gpt2")
 
 
 @pytest.fixture(params=["sentence-transformers", "transformers"])
@@ -27,17 +29,15 @@ def folder(library, model_folder, tiny):
 
 
 @pytest.mark.parametrize("cached", [False, True])
-@pytest.mark.parametrize("kind, protocol", [("sentence", "stream"), ("gpt2", "stream"), ("gpt2", "loo")])
-def test_other_weights_than_in_fit_are_refused(tmp_path, kind, protocol, cached):
-    def build_model(name, seed):
-        if kind == "sentence":
-            return build_sentence_transformer(tmp_path / name, seed)
-        return build(tmp_path / name, kind, seed=seed)
-
-    folder = build_model("first", 0)
+@pytest.mark.parametrize(
+    "build_model, protocol",
+    [(build_sentence_transformer, "stream"), (build_gpt2, "stream"), (build_gpt2, "loo")],
+)
+def test_other_weights_than_in_fit_are_refused(tmp_path, build_model, protocol, cached):
+    folder = build_model(tmp_path / "first")
     model = TartTransformer(folder, protocol=protocol, memory=tmp_path if cached else None, device="cpu")
     model.fit(TEXTS, [0, 1])
-    shutil.copytree(build_model("second", 1), folder, dirs_exist_ok=True)
+    shutil.copytree(build_model(tmp_path / "second", seed=1), folder, dirs_exist_ok=True)
     with pytest.raises(EncoderError, match=r"must have the weights it had in fit, sha256 .* or fit again"):
         model.transform(TEXTS)
 

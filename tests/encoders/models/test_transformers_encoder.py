@@ -153,6 +153,12 @@ def test_padding_side_and_missing_pad_token_do_not_matter(tiny, tmp_path):
     assert model.get_input_embeddings().num_embeddings == 300
 
 
+def test_a_column_of_texts(tiny):
+    transformer = TartTransformer(tiny("gpt2"), device="cpu")
+    column = np.array(TEXTS)[:, np.newaxis]
+    assert_array_equal(transformer.fit_transform(column), transformer.fit_transform(TEXTS))
+
+
 def test_empty_text_is_the_end_token(tiny):
     transformer = TartTransformer(tiny("gpt2"), device="cpu").fit(["", "good"])
     assert_array_equal(transformer.transform([""]), transformer.transform(["<|endoftext|>"]))
@@ -205,12 +211,10 @@ def test_long_and_many_texts_are_split_by_tokens(tiny, monkeypatch):
 
 
 def test_clips_are_resampled(tiny):
-    times = np.arange(0, 0.5, 1 / 48000)
-    fast = np.sin(2 * np.pi * 300 * times)
-    transformer = TartTransformer(tiny("whisper"), sampling_rate=48000, device="cpu")
+    fast = np.sin(2 * np.pi * 300 * np.arange(0, 0.5, 1 / 48000))
     slow = {"array": fast[::3], "sampling_rate": RATE}
-    encodings = transformer.fit_transform([fast, slow])
-    assert_allclose(encodings[0], encodings[1], rtol=0, atol=0.05)
+    transformer = TartTransformer(tiny("whisper"), sampling_rate=48000, device="cpu")
+    assert_allclose(*transformer.fit_transform([fast, slow]), rtol=0, atol=0.05)
 
 
 def test_only_the_beginning_of_a_clip_is_read_if_asked(tiny):
