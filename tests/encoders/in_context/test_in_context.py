@@ -120,14 +120,14 @@ def transformer(folder, protocol="loo", prompt=PROMPT, **options):
 
 
 def assert_encodes(model, expected, context=CONTEXT, labels=LABELS, queries=QUERIES, atol=1e-5):
-    """Fit a transformer on a context, and compare its encodings of context and queries with those expected."""
+    """Fit a transformer, and compare its encodings of context and queries with those expected."""
     of_context, of_queries = expected
     assert_allclose(model.fit_transform(context, labels), of_context, rtol=0, atol=atol)
     assert_allclose(model.transform(queries), of_queries, rtol=0, atol=atol)
 
 
 def count_tokens(monkeypatch):
-    """Return a list that gets the length of the prefix of each forward pass, and the numbers of tokens behind it."""
+    """Return a list that gets the length of the prefix of each pass, and the numbers of tokens behind it."""
     passes, run = [], _prefix._run
 
     def counted(model, tokens, mask, *rest):
@@ -258,11 +258,8 @@ def test_a_query_that_does_not_fit_is_named(wide, monkeypatch):
     model = transformer(wide("gpt_neo"), max_length=150).fit(CONTEXT, LABELS)
     n_context = len(model.encoder_._state[0].ids)
     passes = count_tokens(monkeypatch)
-    with pytest.raises(
-        ValueError,
-        match=rf"window of 150 tokens; the 5 examples take {n_context} and row 2 of those to encode, "
-        r"'a bad plot a bad plot a bad pl', takes \d+ more, so fit fewer rows",
-    ):
+    query = r"row 2 of those to encode, 'a bad plot a bad plot a bad pl', takes \d+ more, so fit fewer rows"
+    with pytest.raises(ValueError, match=f"of 150 tokens; the 5 examples take {n_context} and {query}"):
         model.transform(["bad", "bad", "a bad plot " * 30])
     assert passes == []
 
@@ -485,7 +482,5 @@ def test_a_prompt_prepares_texts_of_stream(wide):
 
 
 def test_a_prompt_without_texts_is_refused():
-    with pytest.raises(
-        ValueError, match=r"prompt must stay None where no text is read; .* reads numbers here"
-    ):
+    with pytest.raises(ValueError, match=r"must stay None where no text is read; .* reads numbers here"):
         TartTransformer(prompt=Prompt()).fit(np.eye(3))

@@ -6,6 +6,7 @@ from functools import partial
 import pytest
 import torch
 from conftest import build_sentence_transformer
+from sklearn.base import clone
 from tiny_models import build
 
 from sktart.encoders import ModelOptions, resolve_encoder
@@ -34,10 +35,12 @@ def folder(library, model_folder, tiny):
     [(build_sentence_transformer, "stream"), (build_gpt2, "stream"), (build_gpt2, "loo")],
 )
 def test_other_weights_than_in_fit_are_refused(tmp_path, build_model, protocol, cached):
-    folder = build_model(tmp_path / "first")
+    folder, other = (build_model(tmp_path / str(seed), seed=seed) for seed in (0, 1))
     model = TartTransformer(folder, protocol=protocol, memory=tmp_path if cached else None, device="cpu")
+    # Even if the cache holds the vectors of the other weights.
+    clone(model).set_params(encoder=other).fit(TEXTS, [0, 1]).transform(TEXTS)
     model.fit(TEXTS, [0, 1])
-    shutil.copytree(build_model(tmp_path / "second", seed=1), folder, dirs_exist_ok=True)
+    shutil.copytree(other, folder, dirs_exist_ok=True)
     with pytest.raises(EncoderError, match=r"must have the weights it had in fit, sha256 .* or fit again"):
         model.transform(TEXTS)
 
@@ -61,6 +64,7 @@ def test_loading_is_silent_and_leaves_the_settings_as_they_were(folder, capfd, s
 
     was, verbosity, state = logging.is_progress_bar_enabled(), logging.get_verbosity(), torch.get_rng_state()
     (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
+    logging.set_verbosity_warning()
     _pretrained._load.cache_clear()
     _sentence._load.cache_clear()
     capfd.readouterr()
@@ -69,7 +73,8 @@ def test_loading_is_silent_and_leaves_the_settings_as_they_were(folder, capfd, s
         resolve_encoder(folder, ModelOptions(device="cpu")).fit_encode(TEXTS)
         assert capfd.readouterr() == ("", "")
         assert logging.is_progress_bar_enabled() is shown
-        assert logging.get_verbosity() == verbosity
+        assert logging.get_verbosity() == logging.WARNING
     finally:
         (logging.enable_progress_bar if was else logging.disable_progress_bar)()
+        logging.set_verbosity(verbosity)
     assert torch.equal(torch.get_rng_state(), state)
