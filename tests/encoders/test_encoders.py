@@ -1,14 +1,9 @@
-import os
-import shutil
 import socket
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from conftest import build_sentence_transformer
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.sparse import csr_array
 from sklearn.feature_extraction.text import CountVectorizer, TfidfVectorizer
@@ -42,12 +37,8 @@ def test_resolve(given, name, reads):
     assert len(repr(encoder)) < 200
 
 
-def test_resolve_folder(model_folder):
-    for folder in (model_folder, str(model_folder)):
-        assert resolve_encoder(folder).source == model_folder
-
-
-def test_hub_id_of_a_short_name_is_the_short_name():
+def test_resolve_folders_and_hub_ids(model_folder):
+    assert resolve_encoder(model_folder).source == resolve_encoder(str(model_folder)).source == model_folder
     assert resolve_encoder(MINILM.repo).source == MINILM
 
 
@@ -147,35 +138,22 @@ def test_equals_sentence_transformers(model_folder, texts):
         assert_allclose(encodings, model.encode(texts), rtol=0, atol=1e-6)
 
 
-def test_batch_size_reaches_the_model(texts):
+@pytest.mark.parametrize(
+    "modalities, as_input", [(("text",), str), (("text", "image"), lambda text: {"text": text})]
+)
+def test_texts_and_options_reach_the_model(texts, modalities, as_input):
+    """As texts, even if one looks like the address of an image that the model would read."""
     from sentence_transformers import SentenceTransformer
 
     class Recorder(SentenceTransformer):
         def encode(self, inputs, **options):
-            self.seen = inputs, options
+            self.seen = inputs, options["batch_size"], options["device"]
             return np.zeros((len(inputs), 2))
 
-    model = Recorder(modules=[torch.nn.Identity()])
+    Recorder.modalities = modalities
+    model, texts = Recorder(modules=[torch.nn.Identity()]), ["http://example.org/cat.jpg", *texts]
     resolve_encoder(model, ModelOptions(batch_size=7, device="cpu")).fit_encode(texts)
-    inputs, options = model.seen
-    assert inputs == ["good film", "bad film", "a very good plot", "the plot was bad"]
-    assert options["batch_size"] == 7
-    assert options["device"] == "cpu"
-
-
-def test_texts_stay_texts_for_a_model_that_reads_images():
-    from sentence_transformers import SentenceTransformer
-
-    class Multimodal(SentenceTransformer):
-        modalities = ("text", "image")
-
-        def encode(self, inputs, **options):
-            self.seen = inputs
-            return np.zeros((len(inputs), 2))
-
-    model = Multimodal(modules=[torch.nn.Identity()])
-    resolve_encoder(model).fit_encode(["http://example.org/cat.jpg"])
-    assert model.seen == [{"text": "http://example.org/cat.jpg"}]
+    assert model.seen == ([as_input(text) for text in texts[:-1]], 7, "cpu")  # the last one comes twice
 
 
 def test_half_precision_weights_are_read_as_float32(tmp_path, model_folder):
@@ -186,45 +164,6 @@ def test_half_precision_weights_are_read_as_float32(tmp_path, model_folder):
     half = encoder.fit_encode(["good film"])
     assert {weight.dtype.itemsize for weight in encoder._load()[0].parameters()} == {4}
     assert_allclose(half, resolve_encoder(model_folder).fit_encode(["good film"]), rtol=0, atol=0.02)
-
-
-def test_other_weights_than_in_fit_are_refused(tmp_path):
-    folder = build_sentence_transformer(tmp_path / "first")
-    encoder = resolve_encoder(folder)
-    encoder.fit_encode(["good film"])
-    shutil.copytree(build_sentence_transformer(tmp_path / "second", seed=1), folder, dirs_exist_ok=True)
-    os.utime(folder / "model.safetensors", ns=(2**62, 2**62))
-    with pytest.raises(EncoderError, match=r"must have the weights it had in fit, sha256 .* or fit again"):
-        encoder.encode(["good film"])
-
-
-def test_broken_folder(tmp_path, model_folder):
-    folder = tmp_path / "broken"
-    shutil.copytree(model_folder, folder)
-    (folder / "model.safetensors").write_bytes(b"truncated")
-    with pytest.raises(EncoderError, match=r"can load; .*broken.* failed with .*download it again"):
-        resolve_encoder(folder).fit_encode(["good film"])
-
-
-@pytest.mark.parametrize("shown", [True, False])
-def test_loading_is_silent_and_leaves_the_progress_bar_as_it_was(model_folder, capfd, shown):
-    from transformers.utils import logging
-
-    was = logging.is_progress_bar_enabled()
-    (logging.enable_progress_bar if shown else logging.disable_progress_bar)()
-    _sentence._load.cache_clear()
-    try:
-        capfd.readouterr()
-        resolve_encoder(model_folder).fit_encode(["good film"])
-        assert capfd.readouterr() == ("", "")
-        assert logging.is_progress_bar_enabled() is shown
-    finally:
-        (logging.enable_progress_bar if was else logging.disable_progress_bar)()
-
-
-def test_unknown_device(model_folder):
-    with pytest.raises(ValueError, match=r"device must be 'auto' or a device .* got 'tpu9'"):
-        resolve_encoder(model_folder, ModelOptions(device="tpu9")).fit_encode(["good film"])
 
 
 def test_minilm_knows_what_texts_mean(monkeypatch):
@@ -244,12 +183,3 @@ def test_minilm_knows_what_texts_mean(monkeypatch):
     assert vectors.shape == (4, 384)
     assert_allclose(np.diag(similar), 1, rtol=0, atol=1e-5)
     assert min(similar[0, 1], similar[2, 3]) > similar[:2, 2:].max() + 0.2
-
-
-def test_resolving_imports_no_torch():
-    code = (
-        "import sys; from sktart.encoders import resolve_encoder; resolve_encoder('all-MiniLM-L6-v2');"
-        "sys.exit('torch' in sys.modules or 'sentence_transformers' in sys.modules)"
-    )
-    run = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], check=False)
-    assert run.returncode == 0

@@ -104,9 +104,7 @@ def test_what_is_no_clip(X, message):
 
 
 def test_unknown_rate():
-    with pytest.raises(
-        ValueError, match=r"must know the rate of the samples; row 1 does not say it, so pass samp"
-    ):
+    with pytest.raises(ValueError, match="the rate of the samples; row 1 does not say it, so pass sampling"):
         as_clips([{"array": WAVE, "sampling_rate": 8000}, WAVE], "this encoder", None)
 
 
@@ -119,7 +117,5 @@ def test_file_that_is_no_sound(tmp_path):
 
 def test_files_need_soundfile(monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)
-    with pytest.raises(
-        MissingExtraError, match=r"'soundfile' is not installed, .*pip install 'sktart\[audio\]'"
-    ):
+    with pytest.raises(MissingExtraError, match=r"'soundfile' is not installed, .*install 'sktart\[audio\]'"):
         as_clips(["a.wav"], "this encoder", None)

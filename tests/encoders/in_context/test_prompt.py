@@ -16,20 +16,15 @@ def test_default_is_the_template_of_the_paper():
     assert prompt.question("  a dull film\n") + prompt.answer("bad") == "Sentence: a dull film\nLabel: bad\n"
 
 
-def test_prompt_of_the_paper():
-    prompt = Prompt(max_chars=100, verbalizer={0: "negative", 1: "positive"})
-    assert prompt.question("x" * 101) == f"Sentence: {'x' * 100}\nLabel:"
-    assert [prompt.answer(label) for label in (0, 1, False, 1.0)] == [
-        " negative\n",
-        " positive\n",
-        " negative\n",
-        " positive\n",
-    ]
-
-
-@pytest.mark.parametrize("label, word", [("good", "good"), (3, "3"), (True, "True"), (0.5, "0.5")])
-def test_without_verbalizer_labels_are_written_as_they_are(label, word):
-    assert Prompt().answer(label) == f" {word}\n"
+@pytest.mark.parametrize(
+    "verbalizer, label, word",
+    [
+        *((None, label, str(label)) for label in ("good", 3, True, 0.5)),
+        *(({0: "negative", 1: "positive"}, label, "negative") for label in (0, False, 0.0)),
+    ],
+)
+def test_labels_are_written_as_their_word_or_as_they_are(verbalizer, label, word):
+    assert Prompt(verbalizer=verbalizer).answer(label) == f" {word}\n"
 
 
 @given(before=WORDS, between=WORDS, after=WORDS, text=WORDS, label=WORDS, strip=st.booleans())
@@ -60,10 +55,7 @@ def test_texts_are_stripped_then_cut(text, limit, side, strip):
 @pytest.mark.parametrize(
     "fields, message",
     [
-        (
-            {"template": "Sentence: {text}"},
-            r"template must hold \{text\} once and, behind it, \{label\} once, .*",
-        ),
+        ({"template": "{text}"}, r"template must hold \{text\} once and, behind it, \{label\} once, .*"),
         ({"template": "{label}: {text}"}, r"got '\{label\}: \{text\}'"),
         ({"template": "{text} {text} {label}"}, "template must hold"),
         ({"template": "{text} {label} {label}"}, "template must hold"),
