@@ -5,11 +5,13 @@ import json
 from argparse import Namespace
 
 import numpy as np
-import pandas as pd
 import polars as pl
 import pytest
+import soundfile
 import torch
 from made_data import write_clips, write_images, write_texts
+from made_rows import row, table
+from PIL import Image
 from tiny_models import build_causal_lm
 
 from benchmarks.paper import hub as paper_hub
@@ -124,9 +126,8 @@ def test_hub_rows_of_both_splits(hub):
     write("default/train/0001.parquet", {"text": ["c"], "label": [1], "other": [1]})
     write("default/partial-test/0000.parquet", {"text": ["d"], "label": [0], "other": [1]})
     rows, y, is_test = paper_hub.read_hub(paper_hub.Hub("some/set"))
-    assert rows.tolist() == ["a", "b", "c", "d"]
-    assert y.tolist() == [0, 1, 1, 0]
-    assert is_test.tolist() == [False, False, False, True]
+    expected = [("a", 0, False), ("b", 1, False), ("c", 1, False), ("d", 0, True)]
+    assert list(zip(rows, y, is_test, strict=True)) == expected
     repo, local_only, patterns = asked[0]
     assert (repo, local_only) == ("some/set", True)  # tests are offline: only the cache is asked
     assert "default/partial-test/*.parquet" in patterns
@@ -157,16 +158,11 @@ def test_hub_sets_of_another_shape_are_missing(hub, file, message):
 
 
 def test_hub_images_and_clips_are_decoded():
-    import soundfile
-    from PIL import Image
-
-    pixels = np.arange(12, dtype=np.uint8).reshape(3, 4)
-    file = io.BytesIO()
+    file, pixels = io.BytesIO(), np.arange(12, dtype=np.uint8).reshape(3, 4)
     Image.fromarray(pixels).save(file, "PNG")
-    assert (paper_hub.decode_image({"bytes": file.getvalue()}) == pixels).all()
+    np.testing.assert_array_equal(paper_hub.decode_image({"bytes": file.getvalue()}), pixels)
 
-    samples = np.linspace(-0.5, 0.5, 100, dtype=np.float32)
-    file = io.BytesIO()
+    file, samples = io.BytesIO(), np.linspace(-0.5, 0.5, 100, dtype=np.float32)
     soundfile.write(file, np.stack([samples, samples], axis=1), 8000, format="WAV", subtype="FLOAT")
     clip = paper_hub.decode_clip({"bytes": file.getvalue()})
     np.testing.assert_allclose(clip["array"], samples, atol=1e-6)
@@ -257,16 +253,16 @@ def test_a_broken_last_line_is_dropped(tmp_path):
 
 
 def test_report_marks_losses_and_compares_two_reasoners_once():
-    cell = {"dataset": "made", "modality": "text", "source": "folder", "encoder": "e", "protocol": "stream"}
-    losses = {"gram, 16": 0.6, "gram": 0.4, "LogisticRegressionCV": 0.5}
-    rows = [
-        cell | {"labels": 8, "seed": seed, "method": method, "accuracy": 0.7, "log_loss": loss + seed / 100}
-        for seed in range(3)
-        for method, loss in losses.items()
-    ]
+    rows = table(
+        *(
+            row(name, loss + seed / 100, 0.7, seed=seed, source="folder", protocol="stream")
+            for seed in range(3)
+            for name, loss in (("gram, 16", 0.6), ("gram", 0.4), ("LogisticRegressionCV", 0.5))
+        )
+    )
     args = Namespace(seeds=3, queries=9, max_chars=0, decoder="d", permutations=1)
-    report = paper_report.summarise(pd.DataFrame(rows), {}, args)
-    assert "| made | e | stream | 8 | 0.700, **0.610** | 0.700, 0.410 | 0.700, 0.510 |" in report
+    report = paper_report.summarise(rows, {}, args)
+    assert "| one | minilm | stream | 8 | 0.700, **0.610** | 0.700, 0.410 | 0.700, 0.510 |" in report
     assert "| log_loss | gram, 16 | gram | 0 | 0 | 1 |" in report
     assert "| log_loss | gram | gram, 16 |" not in report
     assert "Nothing: every task was there" in report

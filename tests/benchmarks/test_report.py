@@ -25,19 +25,14 @@ def measured_by_hand(**changed):
 
 
 def test_targets_by_hand():
-    measured = acceptance.measure(acceptance.measure_cells(measured_by_hand()))
-    assert len(measured) == 1
-    line = measured.iloc[0]
+    line = acceptance.measure(acceptance.measure_cells(measured_by_hand())).squeeze()
     assert line["worst is"] == "two"
     assert line.drop("worst is").astype(float).to_dict() == pytest.approx(
         {"tasks": 2, "cells": 2, "log-loss / CV": 0.9 / 1.0, "accuracy - CV": -1, "accuracy - C=1": 0}
         | {"both beaten, %": 50, "worst task": -3, "ECE / C=1": 0.3, "ECE / CV": 0.75, "ECE": 0.03}
     )
-
-
-def test_worst_task_is_a_mean_over_labels():
-    cells = acceptance.measure_cells(measured_by_hand(dataset="one"))
-    assert acceptance.measure(cells)["worst task"].tolist() == pytest.approx([-1])
+    of_one_task = acceptance.measure(acceptance.measure_cells(measured_by_hand(dataset="one")))
+    assert of_one_task["worst task"].tolist() == pytest.approx([-1])  # a mean over labels
 
 
 def test_missed_targets_are_bold():
