@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from tiny_training import RECIPE
 
-from sktart.pretrain._batches import TaskStream, group_seed
+from sktart.pretrain._batches import Epoch, TaskStream, group_seed
 
 
 def test_a_step_is_a_function_of_seed_and_number():
@@ -52,3 +52,9 @@ def test_curriculum_holds_for_the_context_rows_of_a_component():
     ]
     assert max(rows for rows, _ in sizes[0]) <= 3 < max(rows for rows, _ in sizes[1]) <= 5
     assert max(features for _, features in sizes[0]) == 1 < max(features for _, features in sizes[1])
+
+
+def test_epoch_begins_where_the_stream_stands():
+    stream = TaskStream(RECIPE)
+    stream.start = 4
+    assert [int(step) for step, _ in Epoch(stream, batch_size=1)] == [4, 5]
