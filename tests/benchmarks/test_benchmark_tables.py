@@ -52,8 +52,7 @@ def test_of_many_rows_a_part_is_drawn_the_same_each_time(made):
 
 def test_a_table_is_a_data_set(made, monkeypatch, tmp_path):
     made(CSV, tables.Table("R/made", "answer"))
-    source = readers.Source("table", readers.read_r_table, "tables")
-    monkeypatch.setitem(readers.SOURCES, "r_made", source)
+    monkeypatch.setitem(readers.SOURCES, "r_made", readers.Source("table", readers.read_r_table, "tables"))
     data = readers.load("r_made", tmp_path, None)
     assert (data.modality, data.encoder, data.is_test) == ("table", "columns", None)
     assert sorted(data.y.tolist()) == [0, 0, 1]

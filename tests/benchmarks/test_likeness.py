@@ -50,11 +50,10 @@ def test_classes_of_a_data_set_are_drawn():
 
 
 def test_tasks_are_binned_by_their_accuracy_and_a_set_as_a_whole():
-    accuracy = [60, 61, 62, 90, 91, 92, 99]
+    others = {"what": "it", "LR(C=30)": 1, "5-NN": 2, "d_eff": 3, "nearest": 0.5}
     rows = pd.DataFrame(
-        {"what": "it", "draw": draw, "labels": labels, "LR(C=1)": value, "LR(C=30)": 1, "5-NN": 2}
-        | {"d_eff": 3, "nearest": 0.5}
-        for draw, value in enumerate(accuracy)
+        others | {"draw": draw, "labels": labels, "LR(C=1)": accuracy}
+        for draw, accuracy in enumerate([60, 61, 62, 90, 91, 92, 99])
         for labels in (16, 64)
     )
     ends = ["1 / 1 / -", "2 / 2 / -", "3 / 3 / -", "0.50 / 0.50 / -"]
@@ -68,9 +67,9 @@ def test_tasks_are_binned_by_their_accuracy_and_a_set_as_a_whole():
 
 
 def test_script_prints_sets_beside_components(tmp_path, capsys):
-    recipe = tmp_path / "recipe.json"
     late = {**LINEAR, "n_classes": [3, 4]}
     easy = {**LINEAR, "options": {"n_features": [6, 6], "scale": [30, 30], "intercept": 0.0}}
+    recipe = tmp_path / "recipe.json"
     recipe.write_text(json.dumps({**VALUES, "prior": [late, easy]}), encoding="utf-8")
     arguments = ["--data", str(tmp_path), "--cache", str(tmp_path), "--recipe", str(recipe)]
     likeness.main([*arguments, "--datasets", "breast_cancer", "--seeds", "1", "--tasks", "8"])

@@ -31,12 +31,7 @@ def test_short_training_is_short_and_leaves_the_recipe_alone():
 
 
 def test_option_is_set_only_where_it_is_named():
-    recipe = {
-        "prior": [
-            {"family": "topics", "options": {"tails": [0, 1]}},
-            {"family": "topics", "options": {}},
-            {"family": "clusters", "options": {"tails": [0, 1]}},
-        ]
-    }
+    parts = ("topics", {"tails": [0, 1]}), ("topics", {}), ("clusters", {"tails": [0, 1]})
+    recipe = {"prior": [{"family": family, "options": options} for family, options in parts]}
     studies.option("topics", {"tails": None})(recipe)
     assert [part["options"] for part in recipe["prior"]] == [{}, {}, {"tails": [0, 1]}]

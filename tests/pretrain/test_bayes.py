@@ -75,9 +75,7 @@ def test_chains_agree_on_many_informative_rows(scale):
     x = torch.randn(2, 256 + 64, 16, generator=rng)
     chance = (scale * x @ torch.randn(2, 16, 1, generator=rng)).squeeze(2).sigmoid()
     y = torch.bernoulli(chance, generator=rng)
-    bayes = posterior_predictive(
-        x[:, :256], y[:, :256], x[:, 256:], n_samples=800, n_warmup=1200, generator=rng
-    )
+    bayes = predict(x[:, :256], y[:, :256], x[:, 256:], n_samples=800, n_warmup=1200)
     assert bayes.r_hat.max() < 1.05
     assert bayes.standard_error.mean() < 0.01
     assert (bayes.probability - chance[:, 256:]).abs().mean() < 0.1

@@ -55,17 +55,13 @@ def short_chains(monkeypatch):
     return shorten
 
 
-def test_kl_by_hand():
+def test_kl_and_log_likelihood_by_hand():
     found = evaluation.kl(double(0.5, 0.25, 0.5, 0.0, 1.0, 0.5), double(0.5, 0.25, 0.25, 0.5, 0.5, 1.0))
     ends = 0.5 * math.log(0.25 / 1e-7)  # answers of 0 and 1 are clipped
     expected = double(0, 0, 0.5 * math.log(4 / 3), math.log(2), math.log(2), ends)
     torch.testing.assert_close(found, expected, rtol=0, atol=3e-6)
-
-
-def test_log_likelihood_by_hand():
     found = evaluation._log_likelihood(double(0.25, 0.25, 0.0, 1.0), torch.tensor([1, 0, 1, 0]))
-    expected = double(math.log(0.25), math.log(0.75), math.log(1e-7), math.log(1e-7))
-    torch.testing.assert_close(found, expected)
+    torch.testing.assert_close(found, double(0.25, 0.75, 1e-7, 1e-7).log())
 
 
 def distance_to_known_bayes(answer, n_tasks=4):

@@ -136,21 +136,13 @@ def test_paused_after_each_epoch_and_continued_is_the_whole(whole, tmp_path):
     assert losses == expected
 
 
-CHILD = """
-import sys
-from pathlib import Path
-from sktart.pretrain._loop import pretrain
-from sktart.pretrain._recipe import read_recipe
-pretrain(read_recipe(sys.argv[1]), sys.argv[2], device="cpu", progress=False)
-"""
-
-
 def test_killed_and_continued_is_the_whole(tmp_path):
     """SIGKILL as soon as there is a state, in the middle of whatever comes next."""
     recipe = replace(RECIPE, steps=160, steps_per_epoch=4, groups=1)
-    (tmp_path / "recipe.json").write_text(json.dumps(recipe.to_dict()), encoding="utf-8")
-    killed, expected = tmp_path / "killed", tmp_path / "expected"
-    child = subprocess.Popen([sys.executable, "-c", CHILD, str(tmp_path / "recipe.json"), str(killed)])
+    killed, expected, path = (tmp_path / name for name in ("killed", "expected", "recipe.json"))
+    path.write_text(json.dumps(recipe.to_dict()), encoding="utf-8")
+    command = ["pretrain", "--quiet", "--device", "cpu", str(path), "--out", str(killed)]
+    child = subprocess.Popen([sys.executable, "-m", "sktart", *command])
     try:
         deadline = time.monotonic() + 120
         while not (killed / STATE_FILE).exists():
@@ -244,9 +236,7 @@ def test_number_of_workers_changes_no_bit(whole, tmp_path, monkeypatch, workers)
 def test_state_of_another_recipe_is_refused(tmp_path):
     run(tmp_path, minutes=0)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
-    with pytest.raises(
-        RecipeError, match=r"made by another recipe than 'tiny'; choose another --out, or remove"
-    ):
+    with pytest.raises(RecipeError, match="by another recipe than 'tiny'; choose another --out, or remove"):
         run(tmp_path, replace(RECIPE, seed=8))
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 

@@ -40,9 +40,11 @@ def test_first_row_of_each_class_comes_first_and_rows_keep_their_labels():
     assert moved_x[..., 0].tolist() == [[0, 2, 4, 1, 3, 5], [6, 10, 7, 8, 9, 11]]
 
 
-def numbered(y):
-    """Rows that tell where they stood, (B, R, 1)."""
-    return torch.arange(y.shape[1]).expand_as(y)[..., None].float()
+def balanced_rows(y, n_classes, share, n_rows):
+    """The rows that balancing takes, by where they stood, and their labels."""
+    x = torch.arange(y.shape[1]).expand_as(y)[..., None].float()
+    x, y = _treatments.balance(generator(), x, y, n_classes, share, n_rows)
+    return x[..., 0].long(), y
 
 
 def uneven_labels(n_tasks, counts):
@@ -53,12 +55,11 @@ def uneven_labels(n_tasks, counts):
 
 def test_balanced_rows_come_from_each_class_in_turn_and_those_that_run_out_leave_theirs_to_the_others():
     y = uneven_labels(50, [30, 20, 4])
-    x, balanced = _treatments.balance(generator(), numbered(y), y, 3, 1.0, 24)
+    rows, balanced = balanced_rows(y, 3, 1.0, 24)
     counts = torch.nn.functional.one_hot(balanced, 3).cumsum(1)
     for turn in range(1, 5):
         assert (counts[:, 3 * turn - 1] == turn).all()
     assert (counts[:, -1] == torch.tensor([10, 10, 4])).all()
-    rows = x[..., 0].long()
     assert torch.equal(y.gather(1, rows), balanced)
     for task, labels in zip(rows, balanced, strict=True):
         for c in range(3):
@@ -67,20 +68,17 @@ def test_balanced_rows_come_from_each_class_in_turn_and_those_that_run_out_leave
 
 def test_a_balanced_label_does_not_tell_the_first_of_the_next_turn():
     y = uneven_labels(4000, [4, 4])
-    _, balanced = _treatments.balance(generator(), numbered(y), y, 2, 1.0, 4)
-    turns = balanced.unflatten(1, (2, 2))
-    assert (turns.sum(2) == 1).all()
-    alike = turns[:, 0, 0] == turns[:, 1, 0]
+    _, balanced = balanced_rows(y, 2, 1.0, 4)
+    alike = balanced[:, 0] == balanced[:, 2]
     assert balanced.float().mean(0).sub(0.5).abs().max() < 0.03
     assert alike.float().mean().item() == pytest.approx(0.5, abs=0.03)
 
 
 def test_a_share_of_tasks_is_balanced_and_of_the_others_the_first_rows_are_taken():
     y = (torch.rand(2000, 160, generator=generator(3)) < 0.2).long()
-    x, taken = _treatments.balance(generator(), numbered(y), y, 2, 0.6, 16)
-    assert x.shape == (2000, 16, 1)
+    rows, taken = balanced_rows(y, 2, 0.6, 16)
     balanced = taken.sum(1) == 8
-    untouched = (x[..., 0] == torch.arange(16)).all(1)
+    untouched = (rows == torch.arange(16)).all(1)
     assert (balanced | untouched).all()
     assert balanced.float().mean().item() == pytest.approx(0.6, abs=0.04)
     assert torch.equal(taken[untouched], y[untouched, :16])
