@@ -36,16 +36,28 @@ _PARTS = {
     "TransformersEncoder": "sktart.encoders.models._transformers",
     "VectorStore": "sktart.encoders.cache._store",
 }
-# Types, and modules of which all is harmless, beside those that skops trusts.
-_TRUSTED = (
-    *("sktart.Prompt", "sktart.TartReasoner", "sktart.TartTransformer"),
+# Beside what skops trusts: types and functions that compute, and neither call, open nor import what a file names. Each
+# by its full name, as a module may hold others that do.
+_TRUSTED = {
+    *(f"sktart.{name}" for name in ("Prompt", "TartReasoner", "TartTransformer")),
     *(f"sktart.persistence.{part}" for part in _PARTS),
-    *("numpy.dtype", "pathlib.PosixPath", "pathlib.WindowsPath", "scipy.sparse._csr.csr_matrix"),
-    *("pathlib._local.PosixPath", "pathlib._local.WindowsPath", "sklearn.utils._bunch.Bunch"),
-    *("sklearn.calibration", "sklearn.gaussian_process", "sklearn.model_selection._split"),
-    *("sklearn.feature_selection._mutual_info", "sklearn.feature_selection._univariate_selection"),
-    *("sklearn.metrics._classification", "sklearn.metrics._ranking", "sklearn.metrics._scorer"),
-)
+    *(f"pathlib.{local}{system}Path" for local in ("", "_local.") for system in ("Posix", "Windows")),
+    *(f"sklearn.calibration.{name}" for name in ("_CalibratedClassifier", "_SigmoidCalibration")),
+    *(
+        f"sklearn.model_selection._split.{kind}KFold"
+        for kind in ("", "Stratified", "Group", "StratifiedGroup")
+    ),
+    *(f"sklearn.model_selection._split.Repeated{kind}KFold" for kind in ("", "Stratified")),
+    *(f"sklearn.model_selection._split.{kind}ShuffleSplit" for kind in ("", "Stratified")),
+    *(f"sklearn.model_selection._split.{name}" for name in ("LeaveOneOut", "PredefinedSplit")),
+    *(f"sklearn.metrics._classification.{name}_score" for name in ("accuracy", "balanced_accuracy", "f1")),
+    *(f"sklearn.metrics._classification.{name}_loss" for name in ("log", "brier_score")),
+    *(f"sklearn.metrics._scorer.{name}" for name in ("_PassthroughScorer", "_Scorer")),
+    *(f"sklearn.feature_selection._univariate_selection.{name}" for name in ("f_classif", "chi2")),
+    *("sklearn.feature_selection._mutual_info.mutual_info_classif", "sklearn.metrics._ranking.roc_auc_score"),
+    *("sklearn.utils._bunch.Bunch", "sklearn.calibration._TemperatureScaling"),
+    *("numpy.dtype", "scipy.sparse._csr.csr_matrix"),
+}
 
 
 def __getattr__(name: str) -> Any:
@@ -109,6 +121,12 @@ def save(model: Any, path: str | PathLike[str], *, weights: bool = False, contex
             f"context=False cannot be: {bound[0]} needs the labelled rows themselves to answer; pass context=True, "
             "or take a checkpoint of the decoder family and protocol='stream'"
         )
+    for keys in (part for part in parts if isinstance(part, dict)):
+        if any(isinstance(key, bool | np.bool_) for key in keys) or len(set(map(str, keys))) < len(keys):
+            raise SavedModelError(
+                f"a dict in the model has keys that skops does not keep, {list(keys)[:5]}: keys must not be True or "
+                "False, and differ as text; use others, or joblib"
+            )
     try:
         # The copy has other contexts in the place of those that were fitted.
         carried = deepcopy(model, {id(part): part.carrying(weights) for part in fitted})
@@ -186,15 +204,18 @@ def _read(content: bytes, trusted: Collection[str]) -> Any:
     import skops.io
 
     with ZipFile(io.BytesIO(content)) as archive:
-        stamp = json.loads(archive.read("schema.json"))["sktart"]
+        if "sktart.json" in archive.namelist():
+            stamp = {"format": 1, "version": "0.1.0"}  # a pickle beside safetensors
+        else:
+            stamp = json.loads(archive.read("schema.json"))["sktart"]
     if stamp["format"] != FORMAT:
         raise SavedModelError(
             f"it was saved by sktart {stamp['version']} in format {stamp['format']}; sktart {sktart.__version__} reads "
             f"format {FORMAT}: load it with sktart {stamp['version']}, or fit again"
         )
     untrusted = skops.io.get_untrusted_types(data=content)
-    known = tuple(f"{name}." for name in (*_TRUSTED, *trusted))
-    unknown = [name for name in untrusted if not f"{name}.".startswith(known)]
+    packages = tuple(f"{name}." for name in trusted)
+    unknown = [name for name in untrusted if name not in _TRUSTED and not f"{name}.".startswith(packages)]
     if unknown:
         raise SavedModelError(
             f"the saved model needs {', '.join(unknown)}, not known to be harmless; if you trust who made the file, "
@@ -206,14 +227,12 @@ def _read(content: bytes, trusted: Collection[str]) -> Any:
 def _finish(model: Any, trusted: Collection[str], device: str | None) -> None:
     """Refuse an encoder that would run code when it is used, and move the reasoners."""
     from sktart.contexts._fitted import FittedContext
-    from sktart.encoders._locate import HubModel
     from sktart.encoders._names import SHORT_NAMES
 
     packages = {None, *(known.package for known in SHORT_NAMES.values())}
     for part in _parts_of(model):
-        runs_code = getattr(part, REMOTE_CODE, False) or (
-            isinstance(part, HubModel) and part.package not in packages
-        )
+        # By attribute, as whatever has it would be taken for a HubModel.
+        runs_code = getattr(part, REMOTE_CODE, False) or getattr(part, "package", None) not in packages
         if runs_code and REMOTE_CODE not in trusted:
             raise SavedModelError(
                 f"the saved model has a {type(part).__name__} that runs code which is not in the file; if you trust "

@@ -18,7 +18,7 @@ from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import VotingClassifier
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.feature_selection import SelectKBest, mutual_info_classif
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.model_selection import GridSearchCV, ShuffleSplit, StratifiedKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -339,6 +339,10 @@ def test_what_the_documentation_says_a_file_may_hold(model):
 
 # How a file names the function of the step that the next tests change.
 ABSOLUTE = b'"absolute", "__module__": "numpy"'
+WRITE_TEXT = b"""
+"PosixPath", "__module__": "pathlib", "__loader__": "MethodNode", "content": {"func": "write_text",
+"obj": {"__class__": "PosixPath", "__module__": "pathlib", "__loader__": "ObjectNode", "__id__": 1}}
+"""
 
 
 def double(rows):
@@ -377,10 +381,20 @@ def test_other_code_is_used_only_if_trusted():
             in_schema(ABSOLUTE, b'"import_module", "__module__": "sktart.persistence"'),
             r"needs sktart\.persistence\.import_module, not",
         ),
+        # A module that holds harmless types holds others, and what it imports.
         (
-            in_schema(ABSOLUTE, b'"sys.modules", "__module__": "sklearn.calibration"'),
-            "no file that sktart.save wrote",
+            in_schema(ABSOLUTE, b'"np", "__module__": "sklearn.calibration"'),
+            r"needs sklearn\.calibration\.np, not",
         ),
+        (
+            in_schema(ABSOLUTE, b'"pytest", "__module__": "sklearn.calibration.tests.test_calibration"'),
+            r"needs sklearn\.calibration\.tests\.test_calibration\.pytest, not",
+        ),
+        (
+            in_schema(ABSOLUTE + b', "__loader__": "FunctionNode"', WRITE_TEXT),
+            r"needs pathlib\.PosixPath\.write_text, not",
+        ),
+        (lambda parts: {"sktart.json": b"{}"}, r"saved by sktart 0\.1\.0 in format 1; sktart"),
     ],
 )
 def test_a_file_that_is_made_up_or_of_the_future_is_refused(change, message):
@@ -409,6 +423,24 @@ def test_encoders_that_run_code_from_elsewhere_need_trust(source, options):
     ):
         load(path)
     assert load(path, trusted=["trust_remote_code"])[0].encoder_.source == source
+
+
+def test_whatever_passes_for_a_model_of_a_package_needs_trust():
+    model = make_pipeline(TartTransformer(), TartReasoner()).fit(*draw()[:2])
+    source = LinearRegression()
+    source.package = "antigravity"
+    model[0].encoder_ = SentenceEncoder(source, "mine", ModelOptions())
+    with pytest.raises(
+        SavedModelError, match="has a LinearRegression that runs code which is not in the file"
+    ):
+        load(saved(model))
+
+
+@pytest.mark.parametrize("keys", [(False, True), (1, "1")])
+def test_keys_that_would_come_back_as_others_are_refused(keys):
+    model = fit()[0].set_params(class_weight=dict.fromkeys(keys, 2))
+    with pytest.raises(SavedModelError, match=r"a dict in the model has keys that skops does not keep, \["):
+        saved(model)
 
 
 def test_public_names_of_parts_are_those_of_classes():

@@ -10,8 +10,6 @@ from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
 if TYPE_CHECKING:
-    import torch
-
     from sktart.reasoners._base import Reasoner
 
 
@@ -94,11 +92,12 @@ class ContextRows:
         first = self.take(order[is_new])
         return ContextRows(x[order[is_new]], first.codes, total, first.numbers)
 
-    def read(self, reasoner: Reasoner, n_classes: int, device: torch.device) -> Any:
+    def read(self, reasoner: Reasoner, n_classes: int) -> Any:
         """Run the rows through a reasoner once, and return what it makes of them, as `Reasoner.read_context` does."""
         import torch
 
         rows = self if reasoner.reads_in_order else self.merged()
+        device = next(reasoner.parameters()).device
         x, codes, weight = (
             torch.from_numpy(part)[None].to(device) for part in (rows.x, rows.codes, rows.weight)
         )

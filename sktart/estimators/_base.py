@@ -15,6 +15,7 @@ from sktart.estimators._validation import (
     RANDOM_STATE,
     TEXT,
     Constraint,
+    check_params,
     integer,
     optional,
     warn_of_scale,
@@ -68,6 +69,11 @@ class BaseInContext(BaseEstimator):
     def __sklearn_is_fitted__(self) -> bool:
         return "_fitted" in vars(self)
 
+    def _check_params(self) -> None:
+        """Check all parameters, before any data are looked at."""
+        check_params(self, self._constraints)
+        resolve_device(self.device), resolve_dtype(self.dtype)
+
     def _load(self, n_features: int) -> Checkpoint:
         """Return the checkpoint, on the device and in the precision asked for; all estimators share its network."""
         device, dtype = resolve_device(self.device), resolve_dtype(self.dtype)
@@ -87,8 +93,7 @@ class BaseInContext(BaseEstimator):
             in_order=reasoner.reads_in_order,
             random_state=self.random_state,
         )
-        device = resolve_device(self.device)
-        return drawn, [part.read(reasoner, n_classes, device) for part in drawn]
+        return drawn, [part.read(reasoner, n_classes) for part in drawn]
 
     def _check_fits(self, checkpoint: Checkpoint, rows: ContextRows, n_classes: int) -> None:
         """Compare data with what the reasoner can take, before any work."""

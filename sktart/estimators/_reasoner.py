@@ -16,7 +16,6 @@ from sktart.estimators._validation import (
     CLASS_WEIGHT,
     Constraint,
     check_fitted,
-    check_params,
     number,
     validate_labelled,
     validate_queries,
@@ -151,7 +150,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         UserWarning
             If a reasoner of the decoder family gets features that are far from unit variance.
         """
-        check_params(self, self._constraints)
+        self._check_params()
         # A fit that fails must not leave the answers of a former one.
         self.__dict__.pop("_fitted", None)
         rows, classes = validate_labelled(self, X, y, sample_weight)

@@ -41,12 +41,7 @@ class LazyRows(Sequence[Row]):
 def as_entries(X: Any, reader: str, what: str) -> list[Any]:
     """Return the rows of `X`, whatever they are, as a list.
 
-    Parameters
-    ----------
-    X : sequence of shape (n,) or (n, 1), or array with one row along its first axis
-        A list, tuple, array, Series or one-column frame.
-    reader, what : str
-        Who wants the rows, and what they are; for the messages.
+    `X` is a list, tuple, array, Series or one-column frame. Messages name the `reader`, and `what` rows are.
     """
     shape = getattr(X, "shape", None)
     if isinstance(X, str | bytes) or shape == () or (shape is None and not isinstance(X, Sequence)):

@@ -72,15 +72,8 @@ def load_folder(
 ) -> Checkpoint:
     """Load a checkpoint folder strictly.
 
-    Parameters
-    ----------
-    folder : str or Path
-    name : str, optional
-        To show to the user; None is the folder as it is given.
-    source : str, optional
-        Name in the identity; None is `name`, or the absolute folder.
-    read : callable, optional
-        Returns the content of a file of the folder, or raises if it is not the one that was meant.
+    `name` is shown to the user, and `source` is for the identity; they stand for each other, and the folder for both.
+    `read` returns the content of a file by its name, or raises if it is not the one that was meant.
     """
     opened = CheckpointFolder.read(folder, CONTENT, read)
     identity = CheckpointIdentity(

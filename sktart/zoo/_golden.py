@@ -56,18 +56,8 @@ def check_golden(found: FoundCheckpoint, reasoner: Reasoner) -> float | None:
 def compare(golden: object, reasoner: Reasoner, name: str) -> float | None:
     """Compare what a reasoner answers with golden predictions.
 
-    Parameters
-    ----------
-    golden : list of list of float
-        Of shape (6, 3); None if there are none.
-    reasoner : Reasoner
-    name : str
-        Of its checkpoint, for messages.
-
-    Returns
-    -------
-    float or None
-        Largest difference of a probability; None, with a warning, if there are no golden predictions.
+    Returns the largest difference of a probability, or None, with a warning, if there are no golden predictions.
+    They are lists of shape (6, 3); `name` is that of the checkpoint, for messages.
     """
     if golden is None:
         warnings.warn(f"checkpoint {name!r} holds no golden predictions to check it against", stacklevel=2)

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from sktart.zoo._checkpoint import Checkpoint
 
 PACKAGE = Path(str(files("sktart.zoo")))
-DEFAULT = "gram-base"
 
 
 def read_registry() -> dict[str, CheckpointInfo]:

@@ -24,15 +24,8 @@ def describe_folder(
 ) -> CheckpointInfo:
     """Describe a checkpoint folder; it is loaded strictly, so that only what works gets a row.
 
-    Parameters
-    ----------
-    folder : str, Path or CheckpointFolder
-    modality : str, optional
-        What the checkpoint is meant for. None takes it from a folder ``<dimension>/<modality>/<name>``, else ``"any"``.
-    embedded : str, optional
-        Its place inside the package, if it has one.
-    commit : str, optional
-        Of the Hub repository, once it is published.
+    `modality` None takes it from a folder ``<dimension>/<modality>/<name>``, else ``"any"``. `embedded` is its place
+    inside the package, `commit` that of the Hub repository.
     """
     opened = folder if isinstance(folder, CheckpointFolder) else CheckpointFolder.read(folder)
     reasoner, name = opened.reasoner, opened.recipe.get("name")

@@ -19,10 +19,11 @@ from sktart.zoo import _registry as registry
 from sktart.zoo._golden import golden_predictions
 from sktart.zoo._info import PARTS, CheckpointInfo
 from sktart.zoo._networks import NETWORKS
-from sktart.zoo._registry import DEFAULT, PACKAGE, read_registry, share_checkpoint
+from sktart.zoo._registry import PACKAGE, read_registry, share_checkpoint
 from sktart.zoo._registry_rows import complete_folders, describe_folder, write_registry_file
 from sktart.zoo._resolve import choose
 
+DEFAULT = "gram-base"
 ZOO = Path(__file__).parents[2] / "zoo"
 TRUE_ROWS = read_registry()
 EMBEDDED = [info for info in TRUE_ROWS.values() if info.embedded]

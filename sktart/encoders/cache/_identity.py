@@ -5,15 +5,18 @@ from __future__ import annotations
 import copyreg
 import dis
 import functools
-import inspect
 import json
 import sys
+import sysconfig
 import types
+from pathlib import Path
 from typing import Any
 
+from sktart._files import hash_file
 from sktart.encoders.cache._hashing import digest
 from sktart.exceptions import EncoderError
 
+_STDLIB = sysconfig.get_path("stdlib")
 _PLAIN = {type(None), bool, int, float, str, bytes}
 
 
@@ -61,7 +64,7 @@ def _parts(value: Any, kind: type) -> list[Any]:
         names = (value.co_names, value.co_varnames, value.co_freevars, value.co_cellvars)
         return [value.co_code, value.co_exceptiontable, value.co_flags, value.co_consts, names]
     if isinstance(value, types.ModuleType):
-        return [value.__name__, _library(value.__name__) or inspect.getsource(value)]
+        return [value.__name__, _library(value.__name__) or hash_file(Path(str(value.__file__)))]
     if isinstance(value, types.FunctionType | type) and (library := _library(value.__module__)):
         return [library, value.__module__, value.__qualname__]
     if isinstance(value, types.FunctionType):
@@ -87,9 +90,10 @@ def _global_names(code: types.CodeType) -> list[str]:
 
 def _library(module: str | None) -> str:
     """Return name and version of the installed library that a module is part of; empty for one's own code."""
-    package, file = str(module).partition(".")[0], str(getattr(sys.modules.get(str(module)), "__file__", ""))
-    # A notebook or a worker may be started by an installed file.
-    installed = package != "__main__" and ("site-packages" in file or "dist-packages" in file)
-    if not installed and package not in sys.stdlib_module_names:
+    package, found = str(module).partition(".")[0], sys.modules.get(str(module))
+    file = getattr(found, "__file__", None) or ("" if found in (None, sys.modules["__main__"]) else _STDLIB)
+    # A notebook or a worker may be started by an installed file. One's own file may be named as one of the library is.
+    installed = package != "__main__" and {"site-packages", "dist-packages"} & set(Path(file).parts)
+    if not installed and not file.startswith(_STDLIB):
         return ""
     return f"{package} {getattr(sys.modules.get(package), '__version__', '')}"

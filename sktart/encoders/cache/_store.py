@@ -46,7 +46,12 @@ class VectorStore:
     """
 
     def __init__(self, folder: Path):
-        self.path = folder / "vectors.sqlite3"
+        self.folder = folder
+
+    @property
+    def path(self) -> Path:
+        """The file. No other one is ever deleted, whatever a saved model says."""
+        return self.folder / "vectors.sqlite3"
 
     def read(self, keys: Sequence[bytes]) -> dict[bytes, NDArray[np.float32]]:
         """Return the vectors of those keys that are there and sound; read-only arrays."""
@@ -114,7 +119,11 @@ class VectorStore:
                 )
                 self.path.unlink(missing_ok=True)
             return self._work(work)
-        except (sqlite3.Error, OSError) as error:
+        except (
+            sqlite3.Error,
+            OSError,
+            UnicodeDecodeError,
+        ) as error:  # the last from messages that quote the file
             raise self._refusal(error) from error
 
     def _work(self, work: Callable[[sqlite3.Connection], T]) -> T:

@@ -52,14 +52,7 @@ def pool(states: torch.Tensor, counts: torch.Tensor | None, pooling: Pooling | N
 def choose_states(output: Any, layer: int | None, name: str) -> torch.Tensor:
     """Return the states of a layer from the output of a model.
 
-    Parameters
-    ----------
-    output : ModelOutput
-        With all hidden states, unless `layer` is None or -1.
-    layer : int or None
-        None and -1 stand for what the model returns, 0 for what goes into its first layer.
-    name : str
-        Of the encoder; for the message.
+    `layer` None and -1 stand for what the model returns, 0 for what goes into its first layer, as in ``hidden_states``.
     """
     if layer is None or layer == -1:
         return output.last_hidden_state

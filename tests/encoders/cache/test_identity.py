@@ -186,3 +186,15 @@ def test_what_cannot_be_taken_apart_is_refused(value):
 def test_an_encoder_can_say_what_counts():
     assert len(set(hashes([Locked(cache_key=key) for key in ("v1", "v1", "v2")]))) == 2
     assert identify(Locked(cache_key="v1"), "mine") != identify(Locked(cache_key="v1"), "other")
+
+
+def test_a_module_of_ones_own_may_have_a_name_of_the_library_and_be_empty(tmp_path, monkeypatch):
+    module = types.ModuleType("trace")
+    module.__file__ = str(tmp_path / "trace.py")
+    monkeypatch.setitem(sys.modules, "trace", module)
+    found = set()
+    for source in ("", "def encode(rows):\n    return rows\n", "def encode(rows):\n    return 2 * rows\n"):
+        (tmp_path / "trace.py").write_text(source)
+        exec(source, vars(module))
+        found |= {identify(module, "mine"), identify(getattr(module, "encode", None), "mine")}
+    assert len(found) == 6

@@ -54,6 +54,18 @@ def test_read_returns_what_was_written(tmp_path):
     assert {vector.dtype for vector in found.values()} == {np.dtype(np.float32)}
 
 
+def test_only_its_own_file_can_be_deleted(tmp_path):
+    """A saved model sets the state of a store: the name of the file must be no part of it."""
+    assert vars(VectorStore(tmp_path)) == {"folder": tmp_path}
+
+
+def test_a_message_that_is_no_text_is_an_error_like_any_other(tmp_path, monkeypatch):
+    store = fill(tmp_path)
+    monkeypatch.setattr(store, "_work", lambda work: b"\xff".decode())
+    with pytest.raises(EncoderError, match=r"failed with UnicodeDecodeError: .*delete 'vectors\.sqlite3'"):
+        store.read(KEYS)
+
+
 def test_reading_makes_no_file(tmp_path):
     assert VectorStore(tmp_path / "missing").read(KEYS) == {}
     assert list(tmp_path.iterdir()) == []
