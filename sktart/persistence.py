@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import io
 import json
 from collections.abc import Collection, Iterator
@@ -9,6 +10,7 @@ from copy import deepcopy
 from importlib import import_module
 from os import PathLike
 from pathlib import Path
+from types import FunctionType, ModuleType
 from typing import Any
 from zipfile import ZipFile
 
@@ -41,7 +43,7 @@ _PARTS = {
 _TRUSTED = {
     *(f"sktart.{name}" for name in ("Prompt", "TartReasoner", "TartTransformer")),
     *(f"sktart.persistence.{part}" for part in _PARTS),
-    *(f"pathlib.{local}{system}Path" for local in ("", "_local.") for system in ("Posix", "Windows")),
+    *("pathlib.PosixPath", "pathlib.WindowsPath"),
     *(f"sklearn.calibration.{name}" for name in ("_CalibratedClassifier", "_SigmoidCalibration")),
     *(
         f"sklearn.model_selection._split.{kind}KFold"
@@ -183,8 +185,11 @@ def _with_public_names(content: bytes) -> bytes:
     """Rewrite what skops wrote, so that no private module is named, and our format is."""
 
     def rename(node: dict[str, Any]) -> dict[str, Any]:
-        if str(node.get("__module__")).startswith("sktart."):
+        package = str(node.get("__module__")).partition(".")[0]
+        if package == "sktart":
             node["__module__"] = "sktart" if node["__class__"] in sktart.__all__ else __name__
+        elif package == "pathlib":  # has private modules in Python 3.13
+            node["__module__"] = package
         return node
 
     public = io.BytesIO()
@@ -243,19 +248,18 @@ def _finish(model: Any, trusted: Collection[str], device: str | None) -> None:
 
 
 def _parts_of(model: Any) -> Iterator[Any]:
-    """Return a model and all that it is made of, each once."""
+    """Return a model and all that it is made of, each once, also what a bound method or a partial holds."""
+    from sktart.contexts._fitted import FittedContext
+
     seen: set[int] = set()
     parts = [model]
     while parts:
         part = parts.pop()
-        if id(part) in seen or isinstance(part, str | bytes | type):
+        if id(part) in seen or isinstance(part, type | ModuleType | FunctionType):
             continue
         seen.add(id(part))
         yield part
-        if isinstance(part, np.ndarray):
+        if isinstance(part, np.ndarray):  # the garbage collector does not look into these
             parts += part.ravel().tolist() if part.dtype.hasobject else []
-        elif isinstance(part, dict):
-            parts += part.values()
-        elif isinstance(part, list | tuple | set | frozenset):
-            parts += part
-        parts += getattr(part, "__dict__", {}).values()
+        elif not isinstance(part, FittedContext):  # its network is no part of the model
+            parts += gc.get_referents(part)

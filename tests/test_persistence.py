@@ -281,7 +281,7 @@ def test_context_can_be_promised_to_stay_out_only_where_it_can(folder):
     transformer = TartTransformer().fit(draw()[0])
     transformer.encoder_ = InContextEncoder(HubModel("a/b"), "mine", "loo", Prompt(), ModelOptions())
     with pytest.raises(SavedModelError, match=r"InContextEncoder\(mine, 'loo'\) needs the labelled rows"):
-        saved(make_pipeline(transformer, model), context=False)
+        saved(make_pipeline(FunctionTransformer(transformer.transform), model), context=False)
 
 
 def test_rows_can_be_computed_back_from_a_decoders_keys_as_the_documentation_warns(folder):
