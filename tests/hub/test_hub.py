@@ -16,7 +16,7 @@ from huggingface_hub import constants
 from sktart.exceptions import CheckpointError, CheckpointIntegrityError
 from sktart.zoo import _registry as registry
 from sktart.zoo._info import PARTS
-from sktart.zoo._registry import DEFAULT, PACKAGE, find_checkpoint, read_registry
+from sktart.zoo._registry import PACKAGE, find_checkpoint, read_registry
 from sktart.zoo._resolve import FoundCheckpoint
 
 FOLDER = PACKAGE / "default"
@@ -47,7 +47,7 @@ def package(tmp_path_factory, commit):
     """Return the folder of a registry: the default is in it, "remote" is the same on the Hub, "secret" is nowhere."""
     folder = tmp_path_factory.mktemp("package")
     shutil.copytree(FOLDER, folder / "default")
-    default = read_registry()[DEFAULT].to_dict()
+    default = read_registry()["gram-base"].to_dict()
     remote = default | {"name": "remote", "embedded": None, "commit": commit}
     secret = remote | {"name": "secret", "path": "any/text/secret", "commit": None}
     (folder / "registry.json").write_text(json.dumps([remote, secret, default]), encoding="utf-8")
