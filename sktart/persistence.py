@@ -106,6 +106,10 @@ def save(model: Any, path: str | PathLike[str], *, weights: bool = False, contex
     from sktart.contexts._fitted import FittedContext
     from sktart.encoders.in_context._encoder import InContextEncoder
 
+    if Path(path).is_dir() or not Path(path).parent.is_dir():
+        raise SavedModelError(
+            f"path must be a file in a folder that exists; got {str(path)!r}: make the folder first"
+        )
     parts = list(_parts_of(model))
     fitted = [part for part in parts if isinstance(part, FittedContext)]
     if not fitted:

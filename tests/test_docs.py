@@ -54,6 +54,8 @@ def test_files_that_are_named_exist(page):
             path = ROOT / name if "/" in name else folder / name
             assert path.exists(), path
             folder = path if path.is_dir() else path.parent
+        for name in re.findall(r"\b((?:tests|sktart|benchmarks|docs)/[\w./-]+\.\w+)", line):
+            assert (ROOT / name).exists(), name
 
 
 def test_every_note_is_in_the_index_by_its_finding():

@@ -443,6 +443,14 @@ def test_keys_that_would_come_back_as_others_are_refused(keys):
         saved(model)
 
 
+@pytest.mark.parametrize("place", [".", "nowhere/model.sktart"])
+def test_a_place_where_no_file_can_be_is_refused_before_the_work(tmp_path, place):
+    with pytest.raises(
+        SavedModelError, match=r"path must be a file in a folder that exists; got .*make the folder"
+    ):
+        save(fit()[0], tmp_path / place)
+
+
 def test_public_names_of_parts_are_those_of_classes():
     for name in persistence._PARTS:
         assert isinstance(getattr(persistence, name), type)

@@ -67,6 +67,7 @@ def main(argv: list[str] | None = None) -> int:
     except SystemExit as done:
         code = done.code
     except (SktartError, ValueError, OSError) as error:
-        print(f"sktart {argv[0]}: {' '.join(str(error).split())}", file=sys.stderr)
+        command = " ".join(argv[: 2 if argv[0] == "zoo" else 1])
+        print(f"sktart {command}: {' '.join(str(error).split())}", file=sys.stderr)
         code = 1
     return code

@@ -59,10 +59,8 @@ def bayes_distance(
     Parameters
     ----------
     reasoner : Reasoner
-    rows : int
-        Context rows N.
-    n_features : (int, int)
-        Bounds of D, uniform.
+    rows, n_features : int, (int, int)
+        Context rows N, and bounds of D, uniform.
     scale : (float, float)
         Bounds of the standard deviation a of the weights, log-uniform; the paper has 10 for both.
     n_tasks, n_queries : int
@@ -74,6 +72,8 @@ def bayes_distance(
         raise ValueError(
             f"n_tasks must be at least {FEWEST_TASKS}, the fewest that are drawn at once; got {n_tasks}"
         )
+    if rows < 1 or not 1 <= n_features[0] <= n_features[1]:
+        raise ValueError(f"rows and rising n_features must be at least 1; got {rows} and {tuple(n_features)}")
     generator = torch.Generator().manual_seed(seed)
     tasks = logistic_tasks(
         generator, rows=rows, n_features=n_features, scale=scale, n_tasks=n_tasks, n_queries=n_queries

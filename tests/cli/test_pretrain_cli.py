@@ -105,6 +105,9 @@ def test_import_tart_as_json(monkeypatch, capsys):
         ("evaluate gram-bas", "did you mean 'gram-base' or 'gram-large'?"),
         ("evaluate gram-base --save", "no checkpoint folder at 'gram-base'"),
         ("evaluate gram-base --tasks 1", "n_tasks must be at least 2"),
+        ("evaluate gram-base --features 0 0", r"rising n_features must be at least 1; got 16 and \(0, 0\)"),
+        ("evaluate gram-base --features 16 1", r"rising n_features must be at least 1; got 16 and \(16, 1\)"),
+        ("evaluate gram-base --rows 0", r"rows and rising n_features must be at least 1; got 0 and"),
         ("import-tart {0}/none.pt --out {0}/out", "none.pt"),
     ],
 )
