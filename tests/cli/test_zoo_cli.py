@@ -116,7 +116,7 @@ def test_an_error_ends_in_one_line(monkeypatch, capsys, command, message):
 
 def test_environment_that_the_client_cannot_read(tmp_path):
     done = as_program(environment_of("http://127.0.0.1:9", tmp_path, HF_HUB_ETAG_TIMEOUT="abc"), "where")
-    message = r"sktart zoo: huggingface_hub .*environment .*HF_HUB_ETAG_TIMEOUT='abc'.*\n"
+    message = r"sktart zoo where: huggingface_hub .*environment .*HF_HUB_ETAG_TIMEOUT='abc'.*\n"
     assert (done.returncode, done.stdout) == (1, "")
     assert re.fullmatch(message, done.stderr)
 

@@ -20,6 +20,7 @@ def assert_fails(capsys, message, words, *arguments):
     assert main([*words.split(), *map(str, arguments)]) == 1
     printed = capsys.readouterr()
     assert printed.out == ""
-    assert printed.err.startswith(f"sktart {words.split()[0]}: ")
+    command = words.split()[: 2 if words.startswith("zoo") else 1]
+    assert printed.err.startswith(f"sktart {' '.join(command)}: ")
     assert message in printed.err
     assert printed.err.count("\n") == 1
