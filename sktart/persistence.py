@@ -31,6 +31,8 @@ _PARTS = {
     "HubModel": "sktart.encoders._locate",
     "InContextEncoder": "sktart.encoders.in_context._encoder",
     "ModelOptions": "sktart.encoders._options",
+    "PackagedEncoder": "sktart.encoders.packaged._encoder",
+    "PairedEncoder": "sktart.encoders.models._paired",
     "PassThrough": "sktart.encoders._base",
     "Projection": "sktart.estimators._projection",
     "SentenceEncoder": "sktart.encoders.models._sentence",
@@ -236,9 +238,9 @@ def _read(content: bytes, trusted: Collection[str]) -> Any:
 def _finish(model: Any, trusted: Collection[str], device: str | None) -> None:
     """Refuse an encoder that would run code when it is used, and move the reasoners."""
     from sktart.contexts._fitted import FittedContext
-    from sktart.encoders._names import SHORT_NAMES
+    from sktart.encoders._names import HUB_MODELS
 
-    packages = {None, *(known.package for known in SHORT_NAMES.values())}
+    packages = {None, *(known.package for known in HUB_MODELS.values())}
     for part in _parts_of(model):
         # By attribute, as whatever has it would be taken for a HubModel.
         runs_code = getattr(part, REMOTE_CODE, False) or getattr(part, "package", None) not in packages

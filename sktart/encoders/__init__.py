@@ -1,5 +1,6 @@
 """Frozen encoders: rows in, one vector a row out."""
 
+from sktart.encoders._auto import choose_encoder
 from sktart.encoders._base import Encoder
 from sktart.encoders._names import SHORT_NAMES
 from sktart.encoders._options import ModelOptions
@@ -12,6 +13,7 @@ __all__ = [
     "Encoder",
     "ModelOptions",
     "as_prompt",
+    "choose_encoder",
     "reads_only_text",
     "resolve_encoder",
     "with_memory",

@@ -14,7 +14,7 @@ from sktart.exceptions import EncoderError
 
 Rows = list[str] | NDArray[Any] | Sequence[Any]
 Encodings = Any  # float32, dense or CSR, of shape (n, width); scipy has no types
-Reads = Literal["text", "image", "audio", "numbers", "any", "rows"]
+Reads = Literal["text", "image", "audio", "text or image", "text or audio", "numbers", "any", "rows"]
 
 
 class Encoder(Protocol):
@@ -54,9 +54,14 @@ class FrozenEncoder(Encoder):
         """Remember what later calls must find again; here, nothing."""
 
     def fit_encode(self, rows: Rows, y: Any = None) -> Encodings:
-        """Encode rows."""
+        """Encode rows, and warn of those that were cut."""
         self.fit(rows, y)
-        return self.encode(rows)
+        encodings = self.encode(rows)
+        self.warn_of_cuts(rows)
+        return encodings
+
+    def warn_of_cuts(self, rows: Rows) -> None:
+        """Warn once if rows are longer than what the encoder reads; most read all."""
 
 
 class ModelEncoder(FrozenEncoder):

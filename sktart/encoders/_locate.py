@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,8 +21,14 @@ _UNUSED = [
     *("*.h5", "*.ot", "*.msgpack", "*.onnx", "*.tflite", "*.gguf", "*.pt", "*.pth"),
 ]
 
-Kind = Literal["sentence", "transformers"]
-_MARKS: dict[Kind, str] = {"sentence": "modules.json", "transformers": "config.json"}
+Kind = Literal["sentence", "transformers", "paired"]
+_MARKS: dict[Kind, str] = {
+    "sentence": "modules.json",
+    "transformers": "config.json",
+    "paired": "config.json",
+}
+# Types of transformers models that put texts and images, or texts and sound, into one space.
+_PAIRED = ("clip", "siglip", "siglip2", "clap")
 
 
 @dataclass(frozen=True)
@@ -32,14 +39,16 @@ class HubModel:
     ----------
     repo : str
         Hub id, ``organisation/name``.
-    kind : {"sentence", "transformers"} or None
-        Which library wrote it, if known.
+    kind : {"sentence", "transformers", "paired"} or None
+        Which library wrote it, if known; "paired" is a model of transformers that reads two modalities.
     modality : {"text", "image", "audio"}
-        What it reads, as far as known before it is loaded.
+        What it reads, as far as known before it is loaded; of a pair, what is not text.
     package : str or None
         Importable module with a function ``get_model_path``.
     extra : str or None
         Extra of sktart that installs the package.
+    text_prefix : str or None
+        What its authors want before each text; None leaves that to the files of the model.
     """
 
     repo: str
@@ -47,6 +56,7 @@ class HubModel:
     modality: Literal["text", "image", "audio"] = "text"
     package: str | None = None
     extra: str | None = None
+    text_prefix: str | None = None
 
 
 def locate(model: HubModel, revision: str | None = None, local_files_only: bool = False) -> Path:
@@ -72,7 +82,17 @@ def locate(model: HubModel, revision: str | None = None, local_files_only: bool 
 
 def kind_of(folder: Path) -> Kind | None:
     """Return which library wrote the model in `folder`; None if there is none."""
-    return next((kind for kind, mark in _MARKS.items() if (folder / mark).is_file()), None)
+    kind = next((kind for kind, mark in _MARKS.items() if (folder / mark).is_file()), None)
+    if kind == "transformers" and _model_type(folder / "config.json") in _PAIRED:
+        return "paired"
+    return kind
+
+
+def _model_type(config: Path) -> str | None:
+    try:
+        return json.loads(config.read_text()).get("model_type")
+    except (ValueError, AttributeError):  # transformers says what is wrong with it
+        return None
 
 
 def check_folder(folder: Path) -> Path:
@@ -106,7 +126,7 @@ def _in_hub_cache(model: HubModel, revision: str | None) -> Path:
     if isinstance(modules, str):
         return check_folder(Path(modules).parent)
     # transformers downloads no modules.json: that it is missing proves nothing unless the Hub said so.
-    if model.kind == "transformers" or modules is not None:
+    if model.kind in ("transformers", "paired") or modules is not None:
         return _in_hub_cache_as_it_is(model, revision)
     raise EncoderError("not in the Hub cache")
 
@@ -134,7 +154,10 @@ def _in_package(model: HubModel, revision: str | None) -> Path:
 
 
 def _on_hub(model: HubModel, revision: str | None) -> Path:
-    hub, marks = import_client(EncoderError), [_MARKS[model.kind]] if model.kind else list(_MARKS.values())
+    hub, marks = (
+        import_client(EncoderError),
+        [_MARKS[model.kind]] if model.kind else list(dict.fromkeys(_MARKS.values())),
+    )
     try:
         # Without a network a download tries for half a minute; this request does not try again.
         info = hub.HfApi(**SENDER).model_info(model.repo, revision=revision, timeout=request_timeout())

@@ -9,13 +9,17 @@ Pooling = Literal["mean", "last", "cls"]
 Dtype = Literal["float32", "float64", "bfloat16", "float16"]
 
 # What changes the encodings. The other options say how to work: where there is nothing to do, they hold.
-MODEL_OPTIONS = ("pooling", "layer", "max_length", "sampling_rate", "dtype", "revision", "trust_remote_code")
+MODEL_OPTIONS = (
+    *("text_prefix", "pooling", "layer", "max_length", "sampling_rate"),
+    *("dtype", "revision", "trust_remote_code"),
+)
 
 
 @dataclass(frozen=True)
 class ModelOptions:
     """Options of ``TartTransformer`` for encoders that are pretrained models; they are documented there."""
 
+    text_prefix: str | None = None
     pooling: Pooling | None = None
     layer: int | None = None
     max_length: int | None = None

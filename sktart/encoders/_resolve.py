@@ -14,19 +14,22 @@ from sklearn.base import clone
 from sktart._files import at_home, is_folder
 from sktart.encoders._base import Encoder, PassThrough
 from sktart.encoders._locate import HubModel, check_folder, kind_of, locate
-from sktart.encoders._names import SHORT_NAMES
+from sktart.encoders._names import HUB_MODELS, SHORT_NAMES
 from sktart.encoders._options import MODEL_OPTIONS, ModelOptions, refuse_options
 from sktart.encoders.in_context._encoder import InContextEncoder
 from sktart.encoders.in_context._prompt import as_prompt
+from sktart.encoders.models._paired import PairedEncoder
 from sktart.encoders.models._sentence import SentenceEncoder
 from sktart.encoders.models._sklearn import CallableEncoder, SklearnEncoder, is_vectorizer
 from sktart.encoders.models._transformers import TransformersEncoder
+from sktart.encoders.packaged._encoder import PackagedEncoder
+from sktart.encoders.packaged._packages import PackagedModel
 from sktart.exceptions import EncoderError
 from sktart.hub._names import is_repository
 
 Protocol = Literal["stream", "vanilla", "loo"]
 
-_BY_REPO = {model.repo: model for model in SHORT_NAMES.values()}
+_BY_REPO = {model.repo: model for model in HUB_MODELS.values()}
 _DEFAULTS = ModelOptions()
 
 
@@ -61,7 +64,7 @@ def resolve_encoder(
             f"protocol must be 'stream' for {resolved.name}, as only causal text models of transformers read "
             f"texts in context; got {protocol!r}"
         )
-    refuse_options(options, ("sampling_rate",), f"protocol={protocol!r} reads text")
+    refuse_options(options, ("sampling_rate", "text_prefix"), f"protocol={protocol!r} reads text")
     return InContextEncoder(resolved.source, resolved.name, protocol, as_prompt(prompt), options)
 
 
@@ -71,7 +74,7 @@ def _resolve(encoder: Any, options: ModelOptions) -> Encoder:
     if isinstance(encoder, tuple):
         return _pair(encoder, options)
     if _is_sentence_transformer(encoder):
-        refuse_options(options, MODEL_OPTIONS, "a SentenceTransformer is used as it is")
+        refuse_options(options, MODEL_OPTIONS[1:], "a SentenceTransformer is used as it is")
         return SentenceEncoder(encoder, "SentenceTransformer", options)
     resolved = _without_weights(encoder)
     refuse_options(options, MODEL_OPTIONS, f"{resolved.name} is no pretrained model")
@@ -87,8 +90,9 @@ def reads_only_text(encoder: Any) -> bool:
     (True, False, False)
     """
     if isinstance(encoder, str | PathLike):
-        if isinstance(encoder, str) and (encoder in SHORT_NAMES or encoder in _BY_REPO):
-            return {**SHORT_NAMES, **_BY_REPO}[encoder].modality == "text"
+        known = {**_BY_REPO, **SHORT_NAMES}
+        if isinstance(encoder, str) and encoder in known:
+            return known[encoder].modality == "text"
         # The file of a processor of images or sound.
         folder = at_home(encoder)
         return not (is_folder(folder) and (folder / "preprocessor_config.json").is_file())
@@ -101,6 +105,8 @@ def reads_only_text(encoder: Any) -> bool:
 
 def _named(name: str | PathLike[str], options: ModelOptions) -> Encoder:
     source = _find_source(name)
+    if isinstance(source, PackagedModel):
+        return PackagedEncoder(str(name), options)
     if isinstance(source, Path):
         refuse_options(options, ("revision",), "a folder has no revisions")
         kind = kind_of(source)
@@ -109,8 +115,12 @@ def _named(name: str | PathLike[str], options: ModelOptions) -> Encoder:
             folder = locate(source, options.revision, options.local_files_only)
             source = replace(source, kind=kind_of(folder))
         kind = source.kind
+        if options.text_prefix is None:
+            options = replace(options, text_prefix=source.text_prefix)
     if kind == "transformers":
         return TransformersEncoder(source, str(name), options)
+    if kind == "paired":
+        return PairedEncoder(source, str(name), options)
     refuse_options(
         options,
         ("pooling", "layer", "max_length", "sampling_rate", "dtype"),
@@ -155,7 +165,7 @@ def _is_sentence_transformer(encoder: Any) -> bool:
     return module is not None and isinstance(encoder, module.SentenceTransformer)
 
 
-def _find_source(name: str | PathLike[str]) -> HubModel | Path:
+def _find_source(name: str | PathLike[str]) -> HubModel | PackagedModel | Path:
     """Return the model that `name` stands for, or the folder it is in."""
     if isinstance(name, str):
         if name in SHORT_NAMES:
@@ -179,4 +189,4 @@ def _suggestion(name: str) -> str:
     close = get_close_matches(name.lower(), by_lower, n=2, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(repr(by_lower[match]) for match in close)}?"
-    return f"short names are {', '.join(SHORT_NAMES)}"
+    return f"short names are {', '.join(by_lower.values())}"

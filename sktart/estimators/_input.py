@@ -10,6 +10,7 @@ from sklearn.base import BaseEstimator
 from sktart.estimators._validation import FLOATS, record_features, validate_numbers
 from sktart.rows._clips import as_clips
 from sktart.rows._images import as_images
+from sktart.rows._modality import modality_of
 from sktart.rows._texts import as_texts, holds_text, is_text_column
 
 
@@ -18,9 +19,12 @@ def read_rows(
 ) -> Any:
     """Return texts as a list of str, images and clips as a sequence, numbers as an array of our own, else `X` itself.
 
-    `reads` is what the encoder reads: "any" stands for numeric arrays of any shape, "rows" for whatever is given. With
-    `reset` the estimator records the features of numbers, else they are compared with the recorded ones.
+    `reads` is what the encoder reads: "text or image" leaves that to the rows of each call, "any" stands for numeric
+    arrays of any shape, "rows" for whatever is given. With `reset` the estimator records the features of numbers, else
+    they are compared with the recorded ones.
     """
+    if " or " in reads:
+        reads = "text" if modality_of(X, sampling_rate) == "text" else reads.removeprefix("text or ")
     if reads == "text":
         return as_texts(X, f"encoder {name}")
     if reads == "image":

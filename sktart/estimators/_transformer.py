@@ -9,7 +9,14 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils import Tags
 
-from sktart.encoders import ModelOptions, as_prompt, reads_only_text, resolve_encoder, with_memory
+from sktart.encoders import (
+    ModelOptions,
+    as_prompt,
+    choose_encoder,
+    reads_only_text,
+    resolve_encoder,
+    with_memory,
+)
 from sktart.estimators._input import read_rows
 from sktart.estimators._projection import Projection, to_dense
 from sktart.estimators._validation import (
@@ -28,6 +35,7 @@ from sktart.rows._texts import holds_text, is_text_column
 
 _CONSTRAINTS = {
     "protocol": one_of("stream", "vanilla", "loo"),
+    "text_prefix": optional(TEXT),
     "pooling": optional(one_of("mean", "last", "cls")),
     "layer": optional(WHOLE),
     "max_length": optional(integer(1)),
@@ -73,6 +81,9 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         The words around a text and its label: a ``sktart.Prompt``, a dict of its fields, or its template, such
         as ``"Review: {text}\nMood: {label}\n"``. None stands for ``Prompt()``. ``protocol="stream"`` uses only
         ``strip``, ``max_chars`` and ``truncation_side``, and there None leaves texts as they are.
+    text_prefix : str or None, default=None
+        What comes before each text, such as ``"query: "`` for the models named e5. None stands for what the authors
+        of a model that has a short name ask for, or else for the default prompt in the model's own files.
     pooling : {"mean", "last", "cls"} or None, default=None
         How a transformers model's states become one vector: their mean (also for None), the state of the last
         token that is no padding, or that of the first. Sentence-transformers models pool on their own.
@@ -150,6 +161,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         *,
         protocol: Literal["stream", "vanilla", "loo"] = "stream",
         prompt: Any = None,
+        text_prefix: str | None = None,
         pooling: str | None = None,
         layer: int | None = None,
         max_length: int | None = None,
@@ -169,6 +181,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.encoder = encoder
         self.protocol = protocol
         self.prompt = prompt
+        self.text_prefix = text_prefix
         self.pooling = pooling
         self.layer = layer
         self.max_length = max_length
@@ -268,7 +281,10 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         for former in ("n_features_out_", "n_features_in_", "feature_names_in_"):
             self.__dict__.pop(former, None)
         options = ModelOptions(**{field.name: getattr(self, field.name) for field in fields(ModelOptions)})
-        encoder = resolve_encoder(self.encoder, options, protocol=self.protocol, prompt=self.prompt)
+        chosen = self.encoder
+        if isinstance(chosen, str) and chosen == "auto":
+            chosen = choose_encoder(X, self.sampling_rate)
+        encoder = resolve_encoder(chosen, options, protocol=self.protocol, prompt=self.prompt)
         self.encoder_ = with_memory(encoder, self.memory)
         self._prompt = None if self.prompt is None or self.protocol != "stream" else as_prompt(self.prompt)
         self._reads = self.encoder_.reads

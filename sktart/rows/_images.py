@@ -66,7 +66,7 @@ def _checked(entry: Any, row: int, reader: str) -> NDArray[Any] | Image | Path:
                 "uint8 arrays or paths"
             )
         return Path(entry)
-    if _is_pil(entry):
+    if is_pil(entry):
         return entry
     if not isinstance(entry, np.ndarray):
         raise ValueError(
@@ -86,7 +86,8 @@ def _checked(entry: Any, row: int, reader: str) -> NDArray[Any] | Image | Path:
     return entry
 
 
-def _is_pil(entry: Any) -> bool:
+def is_pil(entry: Any) -> bool:
+    """Tell whether an entry is an image of Pillow."""
     # Whoever has an image has imported the module.
     module = sys.modules.get("PIL.Image")
     return module is not None and isinstance(entry, module.Image)

@@ -9,8 +9,11 @@ from sklearn.preprocessing import StandardScaler
 from sktart.encoders import SHORT_NAMES, ModelOptions, reads_only_text, resolve_encoder
 from sktart.encoders._locate import kind_of
 from sktart.encoders.in_context._encoder import InContextEncoder
+from sktart.encoders.models._paired import PairedEncoder
 from sktart.encoders.models._sentence import SentenceEncoder
 from sktart.encoders.models._transformers import TransformersEncoder
+from sktart.encoders.packaged._encoder import PackagedEncoder
+from sktart.encoders.packaged._packages import PACKAGED
 from sktart.estimators._transformer import TartTransformer
 from sktart.exceptions import EncoderError
 
@@ -20,11 +23,22 @@ from sktart.exceptions import EncoderError
 @pytest.mark.parametrize("name", SHORT_NAMES)
 def test_short_names(name):
     encoder = resolve_encoder(name)
-    kind = SentenceEncoder if SHORT_NAMES[name].kind == "sentence" else TransformersEncoder
-    assert type(encoder) is kind
-    assert encoder.source is SHORT_NAMES[name]
-    assert SHORT_NAMES[name].repo.endswith("/" + name)
     assert reads_only_text(name) is (SHORT_NAMES[name].modality == "text")
+    if name in PACKAGED:
+        assert type(encoder) is PackagedEncoder
+        assert encoder.name == name
+    else:
+        kinds = {"sentence": SentenceEncoder, "transformers": TransformersEncoder, "paired": PairedEncoder}
+        assert type(encoder) is kinds[SHORT_NAMES[name].kind]
+        assert encoder.source is SHORT_NAMES[name]
+        assert SHORT_NAMES[name].repo.endswith("/" + name)
+
+
+def test_the_hub_has_the_model_of_a_package_too():
+    encoder = resolve_encoder("intfloat/multilingual-e5-small")
+    assert type(encoder) is SentenceEncoder
+    assert encoder.options.text_prefix == "query: "
+    assert PACKAGED["multilingual-e5-small"].hub == "intfloat/multilingual-e5-small"
 
 
 @pytest.mark.parametrize(
@@ -48,6 +62,7 @@ def test_folder_tells_its_kind(tiny, model_folder):
 
 
 MODEL_ONLY = {
+    "text_prefix": "query: ",
     "pooling": "cls",
     "layer": 2,
     "max_length": 9,

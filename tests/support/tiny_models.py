@@ -104,8 +104,10 @@ def build(folder, kind, **options):
         return build_text_encoder(folder, kind, **options)
     if kind in ("vit", "resnet"):
         return build_image_model(folder, kind, **options)
-    if kind in ("whisper", "wav2vec2", "hubert"):
+    if kind in ("whisper", "wav2vec2", "hubert", "wavlm", "wav2vec2-bert"):
         return build_audio_model(folder, kind, **options)
+    if kind in ("clip", "siglip", "clap"):
+        return build_pair(folder, kind, **options)
     return build_causal_lm(folder, kind, **options)
 
 
@@ -170,7 +172,7 @@ def build_image_model(folder, kind="vit", *, seed=0):
 
 
 def build_audio_model(folder, kind="whisper", *, seed=0):
-    """Write a tiny random "whisper", "wav2vec2" (which heeds a mask) or "hubert" (which does not) to `folder`."""
+    """Write a tiny random model of sound to `folder`; "wav2vec2" heeds a mask, "hubert" and "wavlm" do not."""
     import transformers as tf
 
     if kind == "whisper":
@@ -193,9 +195,19 @@ def build_audio_model(folder, kind="whisper", *, seed=0):
             decoder_start_token_id=1,
         )
         processor = tf.WhisperFeatureExtractor(feature_size=16, chunk_length=2)
+    elif kind == "wav2vec2-bert":
+        config = tf.Wav2Vec2BertConfig(
+            vocab_size=32,
+            hidden_size=32,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            intermediate_size=64,
+            feature_projection_input_dim=32,
+        )
+        processor = tf.SeamlessM4TFeatureExtractor(feature_size=16, num_mel_bins=16)
     else:
         masked = kind == "wav2vec2"
-        config = (tf.Wav2Vec2Config if masked else tf.HubertConfig)(
+        config = {"wav2vec2": tf.Wav2Vec2Config, "hubert": tf.HubertConfig, "wavlm": tf.WavLMConfig}[kind](
             vocab_size=32,
             hidden_size=32,
             num_hidden_layers=2,
@@ -213,4 +225,52 @@ def build_audio_model(folder, kind="whisper", *, seed=0):
         processor = tf.Wav2Vec2FeatureExtractor(return_attention_mask=masked)
     _save(lambda: tf.AutoModel.from_config(config), folder, seed)
     processor.save_pretrained(folder)
+    return folder
+
+
+def build_pair(folder, kind, *, seed=0):
+    """Write a tiny random "clip", "siglip" or "clap" with tokenizer and processor to `folder`; texts of 16 tokens."""
+    import transformers as tf
+
+    tokenizer = build_tokenizer("roberta" if kind == "clap" else "gpt2", max_length=16)
+    if kind != "clap":
+        from tokenizers import processors
+
+        tokenizer.pad_token = end = tokenizer.eos_token
+        # The text of CLIP is in the state of its end.
+        tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+            single=f"$A {end}", special_tokens=[(end, tokenizer.eos_token_id)]
+        )
+    tower = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "intermediate_size": 64}
+    text = {
+        **tower,
+        "vocab_size": len(tokenizer),
+        "max_position_embeddings": 32 if kind == "clap" else 16,
+        "pad_token_id": tokenizer.pad_token_id,
+        "bos_token_id": tokenizer.bos_token_id,
+        "eos_token_id": tokenizer.eos_token_id,
+        "projection_dim": 24,
+        "projection_size": 32,
+    }
+    image = {**tower, "image_size": 32, "patch_size": 8, "projection_dim": 24}
+    if kind == "clip":
+        config = tf.CLIPConfig(text_config=text, vision_config=image, projection_dim=24)
+        processor = tf.ViTImageProcessor(size={"height": 32, "width": 32})
+    elif kind == "siglip":
+        config = tf.SiglipConfig(text_config=text, vision_config=image)
+        processor = tf.SiglipImageProcessor(size={"height": 32, "width": 32})
+    else:
+        audio = {
+            "spec_size": 64, "num_mel_bins": 16, "patch_size": 4, "patch_stride": [4, 4], "window_size": 4,
+            "patch_embeds_hidden_size": 16, "hidden_size": 32, "depths": [1, 1], "num_attention_heads": [2, 2],
+            "projection_dim": 24, "num_classes": 5,
+        }  # fmt: skip
+        config = tf.ClapConfig(text_config=text, audio_config=audio, projection_dim=24)
+        processor = tf.ClapFeatureExtractor(
+            feature_size=16, sampling_rate=16000, hop_length=160, max_length_s=2, fft_window_size=512,
+            frequency_max=8000, truncation="rand_trunc", padding="repeatpad",
+        )  # fmt: skip
+    _save(lambda: tf.AutoModel.from_config(config), folder, seed)
+    processor.save_pretrained(folder)
+    tokenizer.save_pretrained(folder)
     return folder

@@ -36,7 +36,7 @@ class CachedEncoder:
         """Fit the encoder, and return the encodings of the rows it was fitted on."""
         self.encoder.fit(rows, y)
         if not hasattr(self.encoder, "encode_context"):
-            return self.encode(rows)
+            return self._encode_rows(rows, self.encoder.fit_encode)
         encode_context = self.encoder.encode_context
         # One vector for each place, which says more than the row: the others differ from place to place.
         places = [digest("place", str(place)) for place in range(len(rows))]
@@ -44,16 +44,18 @@ class CachedEncoder:
 
     def encode(self, rows: Rows) -> Encodings:
         """Return the encodings of the rows, those kept or else new ones."""
+        return self._encode_rows(rows, self.encoder.encode)
 
-        def encode(missing: list[int]) -> Encodings:
+    def _encode_rows(self, rows: Rows, encode: Callable[[Rows], Encodings]) -> Encodings:
+        def encode_missing(missing: list[int]) -> Encodings:
             if isinstance(rows, list):
-                return self.encoder.encode([rows[place] for place in missing])
+                return encode([rows[place] for place in missing])
             if isinstance(rows, np.ndarray):
-                return self.encoder.encode(rows[missing])
+                return encode(rows[missing])
             # Images and clips stay in their files until it is their turn.
-            return self.encoder.encode(LazyRows(missing, lambda _, place: rows[place]))
+            return encode(LazyRows(missing, lambda _, place: rows[place]))
 
-        return self._recall([digest_row(row) for row in rows], encode)
+        return self._recall([digest_row(row) for row in rows], encode_missing)
 
     def _recall(self, rows: list[str], encode: Callable[[list[int]], Encodings]) -> NDArray[np.float32]:
         """Return the vectors of rows given by their hashes; `encode` makes those of the places it is given."""

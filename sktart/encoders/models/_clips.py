@@ -78,7 +78,7 @@ def _prepare(row: int, clip: Clip, pretrained: Pretrained, max_seconds: int | No
             f"a clip must be long enough for the feature extractor; row {row} has {len(samples)} samples at "
             f"{rate} Hz ({error}), so drop it or pad it with zeros"
         ) from error
-    features, mask = prepared[model.main_input_name][0], prepared.get("attention_mask")
+    features, mask = prepared[extractor.model_input_names[0]][0], prepared.get("attention_mask")
     if mask is None or not hasattr(model, "_get_feat_extract_output_lengths"):
         return _Prepared(features, None, None)
     n_states = int(model._get_feat_extract_output_lengths(mask.sum()))
@@ -113,7 +113,7 @@ def _batch(rows: list[int], clips: list[_Prepared], pretrained: Pretrained) -> B
 
     model = pretrained.model
     features = pad_sequence([clip.features for clip in clips], batch_first=True)
-    inputs = {model.main_input_name: features.to(model.device, model.dtype)}
+    inputs = {pretrained.processor.model_input_names[0]: features.to(model.device, model.dtype)}
     masks = [clip.mask for clip in clips if clip.mask is not None]
     if masks and _heeds_mask(pretrained):
         inputs["attention_mask"] = pad_sequence(masks, batch_first=True).to(model.device)

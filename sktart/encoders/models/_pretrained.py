@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -121,27 +123,53 @@ def identify_pretrained(
         model = identify_folder(folder)
     # Rows say their sampling rate themselves.
     layer = -1 if options.layer is None else options.layer
-    return digest(model, repr((options.pooling or "mean", layer, options.max_length, options.dtype)))
+    settings = (options.text_prefix, options.pooling or "mean", layer, options.max_length, options.dtype)
+    return digest(model, repr(settings))
+
+
+def load_model(folder: Path, dtype: str, trust_remote_code: bool) -> Any:
+    """Return the model of transformers in a folder, with all its parts; call it under `loading`."""
+    import torch
+    from transformers import AutoModel
+
+    model, info = AutoModel.from_pretrained(
+        folder,
+        dtype=getattr(torch, dtype),
+        local_files_only=True,
+        trust_remote_code=trust_remote_code,
+        output_loading_info=True,
+    )
+    _check_complete(info, folder)
+    return model
+
+
+def load_processor(folder: Path, modality: Modality, trust_remote_code: bool) -> Any:
+    """Return the tokenizer, image processor or feature extractor in a folder."""
+    import transformers
+
+    name = {"text": "AutoTokenizer", "image": "AutoImageProcessor", "audio": "AutoFeatureExtractor"}[modality]
+    if modality == "image":
+        import_optional("PIL", "images")
+    loader = getattr(transformers, name)
+    return loader.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
+
+
+@contextmanager
+def loading(folder: Path) -> Iterator[None]:
+    """Silence what the body loads from a folder, name the folder where that fails, and keep the random state."""
+    import torch
+
+    # Weights that a checkpoint lacks are drawn at random, from the global generator.
+    with silent_transformers(), torch.random.fork_rng(devices=[]), failures_named(folder, "transformers"):
+        yield
 
 
 @lru_cache(maxsize=2)
 def _load(folder: Path, written: int, device: str, dtype: str, trust_remote_code: bool) -> Pretrained:
-    import torch
-    from transformers import AutoModel
-
-    # Weights that a checkpoint lacks are drawn at random, from the global generator.
-    with silent_transformers(), torch.random.fork_rng(devices=[]), failures_named(folder, "transformers"):
-        model, info = AutoModel.from_pretrained(
-            folder,
-            dtype=getattr(torch, dtype),
-            local_files_only=True,
-            trust_remote_code=trust_remote_code,
-            output_loading_info=True,
-        )
-        _check_complete(info, folder)
-        encoder = _encoder_part(model)
+    with loading(folder):
+        encoder = _encoder_part(load_model(folder, dtype, trust_remote_code))
         modality = _modality(encoder)
-        processor = _processor(folder, modality, trust_remote_code)
+        processor = load_processor(folder, modality, trust_remote_code)
     return _ready(encoder.to(device), processor, modality, hash_weights(folder))
 
 
@@ -158,7 +186,7 @@ def _from_instances(model: Any, processor: Any, device: str) -> Pretrained:
 def _ready(model: Any, processor: Any, modality: Modality, sha256: str) -> Pretrained:
     model = model.eval().requires_grad_(False) if sha256 else model.eval()
     if modality == "text":
-        tokenizer = _own_tokenizer(processor, model.config)
+        tokenizer = own_tokenizer(processor, model.config)
         limit = _token_limit(model, tokenizer)
         return Pretrained(model, tokenizer, modality, sha256, limit)
     seconds = None
@@ -192,16 +220,6 @@ def _modality(model: Any) -> Modality:
     return _MODALITIES[model.main_input_name]
 
 
-def _processor(folder: Path, modality: Modality, trust_remote_code: bool) -> Any:
-    import transformers
-
-    name = {"text": "AutoTokenizer", "image": "AutoImageProcessor", "audio": "AutoFeatureExtractor"}[modality]
-    if modality == "image":
-        import_optional("PIL", "images")
-    loader = getattr(transformers, name)
-    return loader.from_pretrained(folder, local_files_only=True, trust_remote_code=trust_remote_code)
-
-
 def _check_complete(info: dict[str, Any], folder: Path) -> None:
     """Refuse a model of which a part would be random."""
     missing = sorted(key for key in info["missing_keys"] if not any(part in key for part in _DISPENSABLE))
@@ -213,7 +231,7 @@ def _check_complete(info: dict[str, Any], folder: Path) -> None:
         )
 
 
-def _own_tokenizer(tokenizer: Any, config: Any) -> Any:
+def own_tokenizer(tokenizer: Any, config: Any) -> Any:
     """Return a copy that pads and cuts on the right, with a token to pad with if there is a special one."""
     tokenizer = copy.deepcopy(tokenizer)
     tokenizer.padding_side = tokenizer.truncation_side = "right"

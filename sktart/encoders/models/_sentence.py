@@ -11,6 +11,7 @@ from sktart.encoders._base import Encodings, ModelEncoder, Reads, Rows, encode_d
 from sktart.encoders._locate import HubModel
 from sktart.encoders.cache._hashing import digest, identify_folder
 from sktart.encoders.cache._identity import identify
+from sktart.encoders.models._cuts import warn_of_cuts
 from sktart.encoders.models._loading import (
     check_weights,
     failures_named,
@@ -45,6 +46,7 @@ class SentenceEncoder(ModelEncoder):
         def encode(texts: list[str]) -> Any:
             return model.encode(
                 texts if only_text else [{"text": text} for text in texts],
+                prompt=self.options.text_prefix,
                 batch_size=self.options.batch_size,
                 convert_to_numpy=True,
                 show_progress_bar=bool(self.options.progress),
@@ -52,6 +54,13 @@ class SentenceEncoder(ModelEncoder):
             )
 
         return encode_distinct(rows, encode, self.name)
+
+    def warn_of_cuts(self, rows: Rows) -> None:
+        """Warn of texts beyond the model's limit."""
+        model = self._load()[0]
+        # A model made of modules of one's own may have neither.
+        tokenizer, limit = (getattr(model, part, None) for part in ("tokenizer", "max_seq_length"))
+        warn_of_cuts(rows, tokenizer, limit, self.name, self.options)
 
     def _load(self) -> tuple[SentenceTransformer, str]:
         """Return model and hash of its weights: a method, as tab completion would run a property."""
@@ -65,10 +74,11 @@ class SentenceEncoder(ModelEncoder):
         """Return a hash of the model's files, or of the instance as it is now."""
         if not isinstance(self.source, HubModel | Path):
             # Encoding calls eval() as well, so it must not make a difference.
-            return digest("SentenceTransformer", identify(self.source.eval(), self.name))
+            model = identify(self.source.eval(), self.name)
+            return digest("SentenceTransformer", model, repr(self.options.text_prefix))
         folder = find_folder(self.source, self.options)
         check_weights(self.name, hash_weights(folder), self._sha256)
-        return digest("sentence-transformers", identify_folder(folder))
+        return digest("sentence-transformers", identify_folder(folder), repr(self.options.text_prefix))
 
 
 @lru_cache(maxsize=2)

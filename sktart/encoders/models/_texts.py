@@ -26,7 +26,8 @@ def text_batches(rows: Sequence[str], pretrained: Pretrained, options: ModelOpti
     """Tokenise texts, each cut at ``pretrained.max_length``, and put texts of about equal length together."""
     import torch
 
-    tokens = _tokenise(list(rows), pretrained)
+    prefix = options.text_prefix or ""
+    tokens = _tokenise([prefix + text for text in rows], pretrained)
     sizes = [len(row["input_ids"]) for row in tokens]
     max_tokens = _MAX_TOKENS.get(pretrained.model.device.type, _MAX_TOKENS_ELSEWHERE)
     for group in group_by_size(sizes, options.batch_size, max_tokens):

@@ -14,6 +14,7 @@ from sktart.encoders._options import ModelOptions, refuse_options
 from sktart.encoders.cache._hashing import digest
 from sktart.encoders.models._batches import Batch
 from sktart.encoders.models._clips import clip_batches
+from sktart.encoders.models._cuts import warn_of_cuts
 from sktart.encoders.models._images import image_batches
 from sktart.encoders.models._loading import check_weights
 from sktart.encoders.models._pooling import choose_states, pool
@@ -29,8 +30,8 @@ _BATCHES: dict[Modality, Callable[[Any, Pretrained, ModelOptions], Iterator[Batc
 }
 _USELESS: dict[Modality, tuple[str, ...]] = {
     "text": ("sampling_rate",),
-    "image": ("sampling_rate", "max_length"),
-    "audio": (),
+    "image": ("sampling_rate", "max_length", "text_prefix"),
+    "audio": ("text_prefix",),
 }
 
 
@@ -56,6 +57,12 @@ class TransformersEncoder(ModelEncoder):
         if pretrained.modality != "text":
             return as_encodings(self._encode(rows, pretrained), len(rows), self.name)
         return encode_distinct(rows, lambda texts: self._encode(texts, pretrained), self.name)
+
+    def warn_of_cuts(self, rows: Rows) -> None:
+        """Warn of texts beyond the model's limit; where the user set it, the cut is meant."""
+        pretrained = load_pretrained(self.source, self.options)
+        if pretrained.modality == "text" and self.options.max_length is None:
+            warn_of_cuts(rows, pretrained.processor, pretrained.max_length, self.name, self.options)
 
     def _encode(self, rows: Any, pretrained: Pretrained) -> NDArray[Any]:
         import torch

@@ -1,0 +1,77 @@
+"""Choose the strongest encoder that is on this machine."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from sktart.encoders._locate import locate
+from sktart.encoders._names import SHORT_NAMES
+from sktart.encoders.packaged._packages import PackagedModel
+from sktart.exceptions import EncoderError, MissingExtraError
+from sktart.rows._modality import Modality, modality_of
+
+# The strongest first, by what their authors report; models of many languages go before English ones of their size.
+AUTO_ORDER: dict[Modality, tuple[str, ...]] = {
+    "text": (
+        *("embeddinggemma-300m", "multilingual-e5-large", "multilingual-e5-base", "multilingual-e5-small"),
+        *("bge-base-en-v1.5", "bge-small-en-v1.5", "all-mpnet-base-v2", "all-MiniLM-L6-v2", "wordllama"),
+    ),
+    "image": (
+        *("dinov2-large", "dinov2-base", "siglip2-base-patch16-224", "clip-vit-base-patch16", "dinov2-small"),
+        *("vit-base-patch16-224-in21k", "efficientnet-lite0"),
+    ),
+    "audio": ("whisper-small", "whisper-base", "speech-embedding"),
+}
+_CURES: dict[Modality, str] = {
+    "text": "pip install 'sktart[e5]', or name one that the Hub has, such as encoder='all-MiniLM-L6-v2'",
+    "image": "pip install 'sktart[efficientnet]', or name one that the Hub has, such as encoder='dinov2-small'",
+    "audio": "pip install 'sktart[speech]', or name one that the Hub has, such as encoder='whisper-base'",
+}
+
+
+def choose_encoder(X: Any, sampling_rate: int | None = None) -> str | None:
+    """Return the short name of the strongest encoder at hand for the rows `X`; None for numbers, which need none.
+
+    Installed packages and the Hub's cache are at hand. Nothing is downloaded.
+
+    Raises
+    ------
+    MissingExtraError
+        If none is at hand.
+
+    Examples
+    --------
+    >>> choose_encoder([[0.5, 1.0]]) is None
+    True
+    """
+    modality = modality_of(X, sampling_rate)
+    if modality == "numbers":
+        return None
+    order = AUTO_ORDER[modality]
+    name = next(filter(is_at_hand, order), None)
+    if name is None:
+        raise MissingExtraError(
+            f"encoder='auto' needs an encoder of {modality} on this machine, and {', '.join(order)} are not; run "
+            f"{_CURES[modality]}"
+        )
+    logging.getLogger("sktart").info("encoder='auto' reads %s with %s", modality, name)
+    return name
+
+
+def is_at_hand(name: str) -> bool:
+    """Tell whether the encoder of a short name is on this machine, in a package or in the Hub's cache.
+
+    Examples
+    --------
+    >>> is_at_hand("pythia-6.9b")
+    False
+    """
+    model = SHORT_NAMES[name]
+    if isinstance(model, PackagedModel):
+        return model.is_installed()
+    try:
+        locate(model, local_files_only=True)
+    except (EncoderError, MissingExtraError):
+        return False
+    return True

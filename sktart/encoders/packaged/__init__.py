@@ -1,0 +1,1 @@
+"""Encoders whose weights come inside a package: no Hub, no download."""
