@@ -1,7 +1,7 @@
 """Images: handwritten digits, a frozen encoder, a reasoner, and 2 to 16 labelled images a digit.
 
-    python examples/images.py                                       # a descriptor in a few lines of numpy
-    python examples/images.py --model vit-base-patch16-224-in21k    # a model of the Hub, or a folder of one
+    python examples/images.py                        # EfficientNet-Lite0 of the extra "efficientnet"
+    python examples/images.py --model dinov2-small   # a model of the Hub, or a folder of one
 
 The images are scikit-learn's, so nothing is downloaded without ``--model``. Each classifier sees the same features.
 """
@@ -18,24 +18,6 @@ from sklearn.pipeline import make_pipeline
 
 from sktart import TartReasoner, TartTransformer
 
-N_ANGLES, CELL = 8, 2
-
-
-def edges(images: np.ndarray) -> np.ndarray:
-    """Describe images by how strong their edges of each direction are, in cells of 2 by 2 pixels.
-
-    Takes bytes of shape (n, height, width), and returns unit vectors of shape (n, cells x 8).
-    """
-    down, right = np.gradient(images.astype(np.float32), axis=(1, 2))
-    strength = np.hypot(down, right)[..., None]
-    angle = np.arctan2(down, right)[..., None] - 2 * np.pi * np.arange(N_ANGLES) / N_ANGLES
-    # A weight of 1 at the centre of a direction falls to 0 at those of its neighbours.
-    weight = np.clip(1 - np.abs((angle + np.pi) % (2 * np.pi) - np.pi) * N_ANGLES / (2 * np.pi), 0, None)
-    n, height, width = images.shape
-    cells = (strength * weight).reshape(n, height // CELL, CELL, width // CELL, CELL, N_ANGLES).sum((2, 4))
-    vectors = cells.reshape(n, -1)
-    return vectors / (np.linalg.norm(vectors, axis=1, keepdims=True) + 1e-6)
-
 
 def load() -> tuple[np.ndarray, np.ndarray]:
     """Load images as bytes of shape (n, 8, 8), and the digit on each."""
@@ -46,14 +28,13 @@ def load() -> tuple[np.ndarray, np.ndarray]:
 def main(argv: list[str] | None = None) -> None:
     """Encode, compare, and go from images to digits in one pipeline."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--model", help="a transformers model of images: short name, Hub id or folder")
+    parser.add_argument("--model", default="efficientnet-lite0", help="short name, Hub id or folder")
     add_arguments(parser, "images a digit", sizes=[2, 4, 8, 16], test=50)
     args = parser.parse_args(argv)
 
     images, digits = load()
-    encoder = edges if args.model is None else args.model
     start = perf_counter()
-    features = TartTransformer(encoder).fit_transform(images)
+    features = TartTransformer(args.model).fit_transform(images)
     width = features.shape[1]
     print(
         f"{len(images)} images to {width} features in {perf_counter() - start:.1f} s; {10 * args.test} held out\n"
@@ -62,7 +43,7 @@ def main(argv: list[str] | None = None) -> None:
 
     pool, test = hold_out(digits, args.test)
     shown = draw(pool, digits, args.sizes[-1], seed=0)
-    model = make_pipeline(TartTransformer(encoder), TartReasoner()).fit(images[shown], digits[shown])
+    model = make_pipeline(TartTransformer(args.model), TartReasoner()).fit(images[shown], digits[shown])
     proba = model.predict_proba(images[test])
     wrong = np.flatnonzero(model.classes_[proba.argmax(axis=1)] != digits[test])
     print(f"\none pipeline from images to digits, {len(shown)} labels: {len(wrong)} of {len(test)} wrong")

@@ -59,7 +59,7 @@ def show_predictions(texts: Sequence[str], labels: np.ndarray, args: argparse.Na
 def main(argv: list[str] | None = None) -> None:
     """Collect, embed, compare, print and draw."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--encoder", default="all-MiniLM-L6-v2")
+    parser.add_argument("--encoder", default="auto", help="short name, Hub id or folder")
     add_arguments(parser, "docstrings a library", sizes=[8, 16, 32, 64], test=104)
     parser.add_argument("--out", type=Path, default=Path("results"), help="folder for which_library.png")
     args = parser.parse_args(argv)

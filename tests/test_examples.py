@@ -58,6 +58,7 @@ def test_clean(given, expected):
     assert docstrings.clean(given, 400) == expected
 
 
+@pytest.mark.filterwarnings("ignore:.* texts are longer than:UserWarning")
 def test_which_library_runs(tmp_path, capsys, model_folder):
     options = ["--out", str(tmp_path), "--encoder", str(model_folder)]
     which_library.main(["--sizes", "5", "8", "--seeds", "2", "--test", "5", *options])
@@ -96,24 +97,7 @@ def test_images_runs(capsys, tiny, kind, monkeypatch):
 @pytest.mark.parametrize("kind", [None, "whisper"])
 def test_tones_runs(capsys, tiny, kind):
     out = run_quickly(tones, capsys, *(() if kind is None else ("--model", str(tiny(kind)))))
-    assert (f"they are {', '.join(sorted(tones.KINDS))}" in out) == (kind is not None)
-
-
-def test_edges_turn_with_the_image():
-    ramp = np.uint8(np.tile(np.arange(8) * 10, (8, 1)))  # brighter to the right
-    right, down = (images.edges(image[None]).reshape(-1, images.N_ANGLES) for image in (ramp, ramp.T))
-    assert (right.argmax(axis=1) == 0).all()
-    assert (down.argmax(axis=1) == images.N_ANGLES // 4).all()
-    np.testing.assert_allclose(np.linalg.norm(right), 1, atol=1e-4)
-
-
-def test_overtones_do_not_know_the_pitch():
-    seconds = np.arange(tones.RATE) / tones.RATE
-    low, high = (np.sin(2 * np.pi * hertz * seconds) for hertz in (250, 500))
-    rich = tones.KINDS["square"](2 * np.pi * 250 * seconds)
-    low, high, rich = tones.overtones(np.stack([low, high, rich]))
-    assert np.abs(low - high).max() < 0.05
-    assert np.abs(low - rich).max() > 0.2
+    assert f"they are {', '.join(sorted(tones.KINDS))}" in out
 
 
 def test_tones_depend_on_the_seed_only():

@@ -57,7 +57,7 @@ def run_cell(data: DataSet, cell: Cell, args: Namespace) -> list[dict[str, Any]]
 def prepare(data: DataSet, context: np.ndarray, y: np.ndarray, queries: np.ndarray) -> Parts:
     """Cut out a context with labels `y` and its queries, with features that no label and no query had a part in."""
     context_x, query_x = data.X[context], data.X[queries]
-    steps = preparation(data.modality, len(context))
+    steps = preparation(data.encoder, len(context))
     if steps is not None:
         context_x, query_x = steps.fit_transform(context_x), steps.transform(query_x)
     return context_x, y, query_x, data.y[queries]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -15,12 +16,11 @@ from joblib import Memory
 from sklearn.decomposition import TruncatedSVD
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import Normalizer
+from sklearn.preprocessing import Normalizer, normalize
 
 from benchmarks.fewshot.log_mel import log_mel_statistics
 from benchmarks.fewshot.tables import TABLES, read_table
 
-ENCODER = "all-MiniLM-L6-v2"
 N_COMPONENTS = 128  # of TF-IDF
 
 Split = Literal["development", "validation", "tables"]
@@ -35,7 +35,7 @@ class DataSet:
     X: np.ndarray  # (rows, features)
     y: np.ndarray  # (rows,), 0 .. classes - 1
     is_test: np.ndarray | None
-    encoder: str = "minilm"  # what made the features
+    encoder: str = "e5"  # what made the features
     texts: np.ndarray | None = None  # (rows,) what was encoded, for what does not start from features
 
 
@@ -44,7 +44,7 @@ class Source:
     """Where a data set comes from, and whether experiments may look at it; `split` None is for other scripts."""
 
     modality: str
-    read: Callable[[Path, str], tuple[Sequence[str] | np.ndarray, np.ndarray, np.ndarray | None]]
+    read: Callable[[Path, str], tuple[Any, np.ndarray, np.ndarray | None]]
     split: Split | None
 
 
@@ -74,12 +74,6 @@ def flatten(images: np.ndarray) -> np.ndarray:
     return images.reshape(len(images), -1) / np.float32(255)
 
 
-def read_images(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read the images of ``<name>.npz`` as flat rows of pixels in 0 to 1."""
-    images, y, is_test = read_pixels(folder, name)
-    return flatten(images), y, is_test
-
-
 def read_clips(folder: Path, name: str) -> tuple[list[np.ndarray], int, np.ndarray, np.ndarray]:
     """Read the clips of ``<name>.npz`` as samples in -1 to 1, and their rate in hertz."""
     with np.load(folder / f"{name}.npz", allow_pickle=False) as arrays:
@@ -87,19 +81,18 @@ def read_clips(folder: Path, name: str) -> tuple[list[np.ndarray], int, np.ndarr
         return clips, int(arrays["sample_rate"]), arrays["label"], arrays["is_test"]
 
 
-def read_audio(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read the clips of ``<name>.npz`` as mean and deviation over time of their log-mel spectrogram."""
-    clips, rate, y, is_test = read_clips(folder, name)
-    return np.stack([log_mel_statistics(clip, rate) for clip in clips]), y, is_test
+def read_sounds(folder: Path, name: str) -> tuple[list[dict[str, Any]], np.ndarray, np.ndarray]:
+    """Read the clips of ``fsdd_digits.npz``: of all speakers, of the first three, or of the others.
 
-
-def read_speakers(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Read half of ``fsdd_digits.npz`` as `read_audio` does: its first three speakers, or the others."""
-    X, y, is_test = read_audio(folder, "fsdd_digits")
+    The label is the digit, or in ``fsdd_speakers`` who says it.
+    """
+    clips, rate, digit, is_test = read_clips(folder, "fsdd_digits")
     with np.load(folder / "fsdd_digits.npz", allow_pickle=False) as arrays:
         speaker = arrays["speaker"]
-    kept = np.isin(speaker, np.unique(speaker)[:3]) == (name == "fsdd_a")
-    return X[kept], y[kept], is_test[kept]
+    first = np.isin(speaker, np.unique(speaker)[:3])
+    kept = np.flatnonzero({"fsdd_a": first, "fsdd_b": ~first}.get(name, np.ones(len(clips), dtype=bool)))
+    y = speaker if name == "fsdd_speakers" else digit
+    return [{"array": clips[row], "sampling_rate": rate} for row in kept], y[kept], is_test[kept]
 
 
 def read_r_table(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, None]:
@@ -115,8 +108,8 @@ def read_builtin(folder: Path, name: str) -> tuple[np.ndarray, np.ndarray, None]
 
 text = partial(Source, "text", read_text)
 raft = partial(Source, "text", read_raft)
-image = partial(Source, "image", read_images)
-speakers = partial(Source, "audio", read_speakers)
+image = partial(Source, "image", read_pixels)
+sounds = partial(Source, "audio", read_sounds)
 builtin = partial(Source, "table", read_builtin)
 
 # Chosen before any experiment of the second training round: nothing is tuned on validation sets, and their scores are
@@ -135,7 +128,7 @@ SOURCES = {
     "raft_terms_of_service": raft("development"),
     "raft_twitter_complaints": raft("development"),
     "mnist": image("development"),
-    "fsdd_a": speakers("development"),
+    "fsdd_a": sounds("development"),
     "breast_cancer": builtin("development"),
     "digits": builtin("development"),
     "imdb": text("validation"),
@@ -147,10 +140,12 @@ SOURCES = {
     "raft_tai_safety_research": raft("validation"),
     "raft_tweet_eval_hate": raft("validation"),
     "cifar10": image("validation"),
-    "fsdd_b": speakers("validation"),
+    "fsdd_b": sounds("validation"),
     "iris": builtin("validation"),
     "wine": builtin("validation"),
-    "fsdd_digits": Source("audio", read_audio, None),  # fsdd_a and fsdd_b
+    "customer_reviews": Source("text", read_text, None),
+    "fsdd_digits": sounds(None),  # fsdd_a and fsdd_b
+    "fsdd_speakers": sounds(None),  # the same clips, by who speaks
     **{f"r_{name}": Source("table", read_r_table, "tables") for name in TABLES},
 }
 SPLITS = ("development", "validation", "all")
@@ -162,11 +157,13 @@ def of_split(split: str) -> list[str]:
     return [name for name, source in SOURCES.items() if source.split in chosen]
 
 
-def embed(texts: list[str], encoder: str) -> np.ndarray:
-    """Embed texts with a frozen encoder; nothing is fitted on them."""
+def embed(rows: Any, encoder: str) -> np.ndarray:
+    """Encode rows with a frozen encoder of sktart; nothing is fitted on them."""
     from sktart import TartTransformer
 
-    return np.asarray(TartTransformer(encoder).fit_transform(texts))
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* texts are longer than", category=UserWarning)
+        return np.asarray(TartTransformer(encoder).fit_transform(rows))
 
 
 def embed_tfidf(texts: list[str], seen: np.ndarray) -> np.ndarray:
@@ -179,25 +176,47 @@ def embed_tfidf(texts: list[str], seen: np.ndarray) -> np.ndarray:
     return steps.fit([texts[i] for i in np.flatnonzero(seen)]).transform(texts)
 
 
-TEXT_ENCODERS = ("minilm", "tfidf")
-OWN_ENCODER = {"image": "pixels", "audio": "log-mel", "table": "columns"}
+def embed_log_mel(clips: list[dict[str, Any]]) -> np.ndarray:
+    """Encode clips as mean and deviation over time of their log-mel spectrogram."""
+    return np.stack([log_mel_statistics(clip["array"], clip["sampling_rate"]) for clip in clips])
 
 
-def load(name: str, folder: Path, memory: Memory, encoder: str = "minilm") -> DataSet:
+UNIT = ", unit rows"
+# What stands before the classifiers, by modality: the default first. Those of sktart have its short name.
+ENCODERS: dict[str, dict[str, str | None]] = {
+    "text": {
+        "e5": "multilingual-e5-small",
+        "minilm": "all-MiniLM-L6-v2",
+        "wordllama": "wordllama",
+        "tfidf": None,
+    },
+    "image": {"efficientnet": "efficientnet-lite0", "pixels": None},
+    "audio": {"speech": "speech-embedding", "resemblyzer": "resemblyzer", "log-mel": None},
+    "table": {"columns": None},
+}
+for _encoders in ENCODERS.values():
+    _encoders.update({name + UNIT: short for name, short in _encoders.items() if short})
+
+
+def load(name: str, folder: Path, memory: Memory, encoder: str | None = None) -> DataSet:
     """Read a data set and turn its rows into numbers, from the cache where they have been before.
 
-    `encoder` is one of `TEXT_ENCODERS`; rows other than texts have one way only, which `OWN_ENCODER` names.
+    `encoder` is one of `ENCODERS` for the modality; None stands for the first.
     """
     source = SOURCES[name]
-    # Images are quick to read and large to keep, so only what is slow goes through the cache.
-    read = memory.cache(source.read) if source.modality == "audio" else source.read
-    X, y, is_test = read(folder, name)
+    encoders = ENCODERS[source.modality]
+    encoder = encoder or next(iter(encoders))
+    rows, y, is_test = source.read(folder, name)
     y = np.unique(y, return_inverse=True)[1]
-    if source.modality != "text":
-        return DataSet(name, source.modality, np.asarray(X), y, is_test, OWN_ENCODER[source.modality])
-    texts = list(X)
-    if encoder == "minilm":
-        X = memory.cache(embed)(texts, ENCODER)
+    short_name = encoders[encoder]
+    if short_name:
+        X = memory.cache(embed)(rows, short_name)
+    elif encoder == "tfidf":
+        X = memory.cache(embed_tfidf)(rows, np.ones(len(y), dtype=bool) if is_test is None else ~is_test)
+    elif encoder == "log-mel":
+        X = memory.cache(embed_log_mel)(rows)
     else:
-        X = memory.cache(embed_tfidf)(texts, np.ones(len(y), dtype=bool) if is_test is None else ~is_test)
-    return DataSet(name, "text", np.asarray(X), y, is_test, encoder, np.array(texts, dtype=object))
+        X = flatten(rows) if encoder == "pixels" else rows
+    X = normalize(X) if encoder.endswith(UNIT) else np.asarray(X)
+    texts = np.array(rows, dtype=object) if source.modality == "text" else None
+    return DataSet(name, source.modality, X, y, is_test, encoder, texts)

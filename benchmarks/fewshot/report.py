@@ -58,7 +58,7 @@ def targets() -> str:
         )
         for i in (0, 1)
     )
-    return f"Targets on texts with MiniLM, balanced, without noise: {main}.  \nElsewhere: {elsewhere}."
+    return f"Targets on texts behind e5, balanced, without noise: {main}.  \nElsewhere: {elsewhere}."
 
 
 def summarise(rows: pd.DataFrame, tables: Mapping[str, pd.DataFrame], checkpoint: str | None) -> str:

@@ -16,7 +16,7 @@ from benchmarks.fewshot.calibration import join, pool
 from benchmarks.fewshot.cells import Cell, run_cell
 from benchmarks.fewshot.contexts import SHARES
 from benchmarks.fewshot.methods import METHODS
-from benchmarks.fewshot.readers import SOURCES, SPLITS, TEXT_ENCODERS, load, of_split
+from benchmarks.fewshot.readers import ENCODERS, SOURCES, SPLITS, load, of_split
 from benchmarks.fewshot.report import write
 
 LABELS = (8, 16, 32, 64, 128, 256)
@@ -61,7 +61,9 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--split", choices=(*SPLITS, "tables"), default="development", help="which of the data sets")
     in_place = f"in place of --split: {' '.join(SOURCES)}"
     add("--datasets", nargs="+", choices=SOURCES, metavar="NAME", help=in_place)
-    add("--encoders", nargs="+", choices=TEXT_ENCODERS, default=["minilm"], help="of texts")
+    known = [encoder for encoders in ENCODERS.values() for encoder in encoders]
+    in_turn = "each for the data sets of its modality; default: the first of each modality"
+    add("--encoders", nargs="+", choices=known, metavar="NAME", help=f"{', '.join(known)}; {in_turn}")
     add("--labels", nargs="+", type=int, help="labelled rows in total; default 8 to 256")
     add("--many", action="store_true", help="add 512 to 2,000 labels to the default")
     add("--shares", nargs="+", choices=SHARES, default=list(SHARES), help="of classes")
@@ -80,6 +82,12 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return args
 
 
+def encoders_of(modality: str, args: argparse.Namespace) -> list[str]:
+    """Return those of `--encoders` that read a modality."""
+    known = list(ENCODERS[modality])
+    return known[:1] if args.encoders is None else [name for name in args.encoders if name in known]
+
+
 def run_data_set(name: str, encoder: str, args: argparse.Namespace) -> pd.DataFrame:
     """Measure every cell of a data set."""
     start = perf_counter()
@@ -96,7 +104,7 @@ def main(argv: list[str] | None = None) -> None:
     tables: list[pd.DataFrame] = []
     bins: list[pd.DataFrame] = []
     for name in args.datasets:
-        for encoder in args.encoders if SOURCES[name].modality == "text" else args.encoders[:1]:
+        for encoder in encoders_of(SOURCES[name].modality, args):
             rows = run_data_set(name, encoder, args)
             if len(rows):
                 bins.append(pool(rows))

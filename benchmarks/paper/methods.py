@@ -14,9 +14,8 @@ import numpy as np
 from sklearn.base import ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 
-from benchmarks.fewshot.log_mel import log_mel_statistics
 from benchmarks.fewshot.methods import preparation, tuned_logistic_regression
-from benchmarks.fewshot.readers import flatten
+from benchmarks.fewshot.readers import embed_log_mel, flatten
 from sktart import Prompt, TartReasoner, TartTransformer, load_checkpoint
 
 WORDS = {0: "negative", 1: "positive"}
@@ -28,12 +27,7 @@ def pixels(images: np.ndarray) -> np.ndarray:
     return flatten(np.stack(list(images)))
 
 
-def log_mel(clips: np.ndarray) -> np.ndarray:
-    """Turn clips into mean and deviation over time of their log-mel spectrogram."""
-    return np.stack([log_mel_statistics(clip["array"], clip["sampling_rate"]) for clip in clips])
-
-
-HANDCRAFTED: dict[str, Callable[[np.ndarray], np.ndarray]] = {"pixels": pixels, "log-mel": log_mel}
+HANDCRAFTED: dict[str, Callable[[Any], np.ndarray]] = {"pixels": pixels, "log-mel": embed_log_mel}
 
 
 def encode(
@@ -47,7 +41,7 @@ def encode(
     """Return the features of labelled rows and of queries; no label of a query has a part in them."""
     rows, y = context
     if encoder in HANDCRAFTED:
-        steps = preparation(modality, len(rows))
+        steps = preparation(encoder, len(rows))
         return (
             steps.fit_transform(HANDCRAFTED[encoder](rows)),
             steps.transform(HANDCRAFTED[encoder](queries)),

@@ -123,8 +123,8 @@ def _named(name: str | PathLike[str], options: ModelOptions) -> Encoder:
         return PairedEncoder(source, str(name), options)
     refuse_options(
         options,
-        ("pooling", "layer", "max_length", "sampling_rate", "dtype"),
-        "a sentence-transformers model has its own pooling, limits and precision",
+        ("pooling", "layer", "max_length", "sampling_rate"),
+        "a sentence-transformers model has its own pooling and limits",
     )
     return SentenceEncoder(source, str(name), options)
 

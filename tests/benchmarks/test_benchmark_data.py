@@ -113,7 +113,7 @@ def test_splits_are_apart_and_make_up_the_whole():
     assert not development & validation
     assert development | validation == every
     assert not every & tables
-    assert set(readers.SOURCES) - every - tables == {"fsdd_digits"}
+    assert set(readers.SOURCES) - every - tables == {"customer_reviews", "fsdd_digits", "fsdd_speakers"}
     assert {"sst2", "rotten_tomatoes"} <= development  # their rows overlap
 
 
@@ -132,10 +132,10 @@ def test_read_text_and_raft(tmp_path):
 def test_read_images(tmp_path):
     images = np.arange(120 * 48).astype(np.uint8).reshape(120, 4, 4, 3)
     write_images(tmp_path / "cifar10.npz", images, np.arange(120) % 2, np.arange(120) >= 80)
-    X, y, is_test = readers.read_images(tmp_path, "cifar10")
-    np.testing.assert_allclose(X, images.reshape(120, 48) / 255, rtol=1e-6)
-    assert is_test.tolist() == [False] * 80 + [True] * 40
-    assert y.tolist() == [0, 1] * 60
+    data = readers.load("cifar10", tmp_path, Memory(None), "pixels")
+    np.testing.assert_allclose(data.X, images.reshape(120, 48) / 255, rtol=1e-6)
+    assert data.is_test.tolist() == [False] * 80 + [True] * 40
+    assert (data.y.tolist(), data.encoder) == ([0, 1] * 60, "pixels")
 
 
 def made_clips(*lengths):
@@ -143,22 +143,27 @@ def made_clips(*lengths):
     return [rng.integers(-3000, 3000, n).astype(np.int16) for n in lengths]
 
 
-def test_read_audio_cuts_clips_at_the_offsets(tmp_path):
+def test_log_mel_reads_clips_cut_at_the_offsets(tmp_path):
     clips = made_clips(900, 100, 2000)
-    write_clips(tmp_path / "made.npz", clips, [0, 1, 0], [False, False, True])
-    X, _, is_test = readers.read_audio(tmp_path, "made")
-    assert X.shape == (3, 80)
-    assert is_test.tolist() == [False, False, True]
-    np.testing.assert_array_equal(X[2], log_mel.log_mel_statistics(clips[2] / np.float32(2**15), 8000))
+    write_clips(tmp_path / "fsdd_digits.npz", clips, [0, 1, 0], [False, False, True], speaker=[0, 1, 2])
+    data = readers.load("fsdd_digits", tmp_path, Memory(None), "log-mel")
+    assert data.X.shape == (3, 80)
+    assert data.is_test.tolist() == [False, False, True]
+    np.testing.assert_array_equal(data.X[2], log_mel.log_mel_statistics(clips[2] / np.float32(2**15), 8000))
 
 
-def test_speakers_are_split_in_halves(tmp_path):
-    clips, number, speaker = made_clips(*[400] * 6), np.arange(6), [5, 0, 3, 1, 2, 4]
+def test_speakers_are_split_in_halves_or_are_the_labels(tmp_path):
+    clips, number, speaker = made_clips(*[400] * 6), np.arange(6), np.array([5, 0, 3, 1, 2, 4])
     write_clips(tmp_path / "fsdd_digits.npz", clips, number % 2, number > 3, speaker=speaker)
-    whole = readers.read_audio(tmp_path, "fsdd_digits")
-    for name, rows in (("fsdd_a", [1, 3, 4]), ("fsdd_b", [0, 2, 5])):
-        for read, part in zip(readers.read_speakers(tmp_path, name), whole, strict=True):
-            np.testing.assert_array_equal(read, part[rows])
+    rows, y, is_test = readers.read_sounds(tmp_path, "fsdd_digits")
+    assert [row["sampling_rate"] for row in rows] == [8000] * 6
+    for name, part in (("fsdd_a", [1, 3, 4]), ("fsdd_b", [0, 2, 5])):
+        some, labels, tests = readers.read_sounds(tmp_path, name)
+        for row, place in zip(some, part, strict=True):
+            np.testing.assert_array_equal(row["array"], rows[place]["array"])
+        assert (labels == y[part]).all()
+        assert (tests == is_test[part]).all()
+    assert (readers.read_sounds(tmp_path, "fsdd_speakers")[1] == speaker).all()
 
 
 def test_mel_bands_rise_with_the_pitch():
@@ -176,16 +181,23 @@ def test_load_embeds_texts_once(tmp_path, monkeypatch):
 
     def embed(texts, encoder):
         with calls.open("a") as file:
-            file.write("x")
-        return np.ones((len(texts), 3))
+            file.write(f"{encoder} ")
+        return np.full((len(texts), 4), 3.0)
 
     monkeypatch.setattr(readers, "embed", embed)
     write_texts(tmp_path / "sst2.csv.gz", ["a", "b"], [3, 7], [False, False])
+    memory = Memory(tmp_path / "cache", verbose=0)
     for _ in range(2):
-        data = readers.load("sst2", tmp_path, Memory(tmp_path / "cache", verbose=0))
-    assert calls.read_text() == "x"
-    assert data.X.shape == (2, 3)
-    assert (data.y.tolist(), data.texts.tolist(), data.encoder) == ([0, 1], ["a", "b"], "minilm")
+        data = readers.load("sst2", tmp_path, memory)
+    unit = readers.load("sst2", tmp_path, memory, "e5, unit rows")
+    assert calls.read_text() == "multilingual-e5-small "
+    assert (data.X == 3).all()
+    assert (unit.X == 0.5).all()
+    assert (data.y.tolist(), data.texts.tolist(), data.encoder) == ([0, 1], ["a", "b"], "e5")
+
+
+def test_embed_reads_with_the_encoder_and_says_nothing_of_cuts():
+    assert readers.embed(["good film", "word " * 2000], "all-MiniLM-L6-v2").shape == (2, 384)
 
 
 def test_tfidf_has_unit_rows_and_sees_no_test_text(tmp_path):

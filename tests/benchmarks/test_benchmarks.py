@@ -165,7 +165,7 @@ def test_a_method_that_reads_texts_gets_them(tmp_path, monkeypatch):
     monkeypatch.setitem(methods.METHODS, "reader", methods.Method(make, reads="texts"))
     data = make_data(name="sst2")
     texts = np.array([f"text {i}" for i in range(len(data.y))], dtype=object)
-    data = replace(data, modality="text", encoder="minilm", texts=texts)
+    data = replace(data, modality="text", encoder="e5", texts=texts)
     args = fewshot.parse(arguments_of(tmp_path, "--methods", "reader"))
     (row,) = cells.run_cell(data, cells.Cell("balanced", 0.0, 9, 0), args)
     context, _ = contexts.draw(data, 9, "balanced", 0)

@@ -27,7 +27,7 @@ def measured_by_hand(**changed):
 
 def test_targets_by_hand():
     (line,) = acceptance.measure(acceptance.measure_cells(measured_by_hand())).to_dict("records")
-    assert (line["split"], line["modality"], line["encoder"]) == ("development", "text", "minilm")
+    assert (line["split"], line["modality"], line["encoder"]) == ("development", "text", "e5")
     assert (line["shares"], line["noise"], line["worst_task"]) == ("balanced", 0, "two")
     expected = {"tasks": 2, "cells": 2, "log_loss_ratio": 0.9 / 1.0, "accuracy_points": -1, "ece": 0.03}
     expected |= {"accuracy_points_over_c1": 0, "both_beaten_percent": 50, "worst_task_points": -3}

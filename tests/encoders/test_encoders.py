@@ -166,6 +166,19 @@ def test_half_precision_weights_are_read_as_float32(tmp_path, model_folder):
     assert_allclose(half, resolve_encoder(model_folder).fit_encode(["good film"]), rtol=0, atol=0.02)
 
 
+@pytest.mark.parametrize("dtype, error", [("float64", 1e-6), ("bfloat16", 0.05)])
+def test_precision(model_folder, dtype, error):
+    texts = ["good film", "a very bad plot"]
+    encoder = resolve_encoder(model_folder, ModelOptions(device="cpu", dtype=dtype))
+    vectors = encoder.fit_encode(texts)
+    assert vectors.dtype == np.float32
+    assert {str(weight.dtype) for weight in encoder._load()[0].parameters()} == {f"torch.{dtype}"}
+    assert_allclose(vectors, resolve_encoder(model_folder).fit_encode(texts), rtol=0, atol=error)
+    plain = resolve_encoder(model_folder)
+    plain.fit(texts)
+    assert encoder.identity() != plain.identity()
+
+
 def test_minilm_knows_what_texts_mean(monkeypatch):
     def refuse(*args, **kwargs):
         raise AssertionError("the network was used")

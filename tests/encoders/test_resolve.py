@@ -88,7 +88,7 @@ def test_options_of_pretrained_models_are_refused_by_others(encoder, name, optio
         TartTransformer(encoder, **{option: MODEL_ONLY[option]}).fit(["good film"])
 
 
-@pytest.mark.parametrize("option", ["pooling", "layer", "max_length", "sampling_rate", "dtype"])
+@pytest.mark.parametrize("option", ["pooling", "layer", "max_length", "sampling_rate"])
 def test_sentence_models_have_their_own(model_folder, option):
     for given in ("all-MiniLM-L6-v2", model_folder):
         with pytest.raises(

@@ -6,6 +6,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from sktart._runtime import resolve_device
 from sktart.encoders._base import Encodings, ModelEncoder, Reads, Rows, encode_distinct
 from sktart.encoders._locate import HubModel
@@ -20,9 +22,14 @@ from sktart.encoders.models._loading import (
     last_written,
     silent_transformers,
 )
+from sktart.encoders.models._progress import progress_bar
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
+
+
+# A call sorts its texts by length, so that little is padding; the bar moves between calls.
+_BATCHES_A_CALL = 16
 
 
 class SentenceEncoder(ModelEncoder):
@@ -43,15 +50,24 @@ class SentenceEncoder(ModelEncoder):
         # A model that also reads images takes a text that looks like a path or an address for one.
         only_text = list(getattr(model, "modalities", ["text"])) == ["text"]
 
+        settings = {
+            "prompt": self.options.text_prefix,
+            "batch_size": self.options.batch_size,
+            "device": None if self.options.device == "auto" else str(resolve_device(self.options.device)),
+            "show_progress_bar": False,
+        }
+        chunk = _BATCHES_A_CALL * self.options.batch_size
+
         def encode(texts: list[str]) -> Any:
-            return model.encode(
-                texts if only_text else [{"text": text} for text in texts],
-                prompt=self.options.text_prefix,
-                batch_size=self.options.batch_size,
-                convert_to_numpy=True,
-                show_progress_bar=bool(self.options.progress),
-                device=None if self.options.device == "auto" else str(resolve_device(self.options.device)),
-            )
+            vectors = []
+            with progress_bar(self.options, self.name, len(texts)) as bar:
+                for start in range(0, len(texts), chunk):
+                    part = texts[start : start + chunk]
+                    vectors.append(
+                        model.encode(part if only_text else [{"text": text} for text in part], **settings)
+                    )
+                    bar.update(len(part))
+            return np.concatenate(vectors)
 
         return encode_distinct(rows, encode, self.name)
 
@@ -67,8 +83,8 @@ class SentenceEncoder(ModelEncoder):
         if not isinstance(self.source, HubModel | Path):
             return self.source, ""
         folder = find_folder(self.source, self.options)
-        device = str(resolve_device(self.options.device))
-        return _load(folder.resolve(), last_written(folder), device, self.options.trust_remote_code)
+        device, options = str(resolve_device(self.options.device)), self.options
+        return _load(folder.resolve(), last_written(folder), device, options.dtype, options.trust_remote_code)
 
     def identity(self) -> str:
         """Return a hash of the model's files, or of the instance as it is now."""
@@ -78,16 +94,20 @@ class SentenceEncoder(ModelEncoder):
             return digest("SentenceTransformer", model, repr(self.options.text_prefix))
         folder = find_folder(self.source, self.options)
         check_weights(self.name, hash_weights(folder), self._sha256)
-        return digest("sentence-transformers", identify_folder(folder), repr(self.options.text_prefix))
+        settings = repr((self.options.text_prefix, self.options.dtype))
+        return digest("sentence-transformers", identify_folder(folder), settings)
 
 
 @lru_cache(maxsize=2)
-def _load(folder: Path, written: int, device: str, trust: bool) -> tuple[SentenceTransformer, str]:
+def _load(
+    folder: Path, written: int, device: str, dtype: str, trust: bool
+) -> tuple[SentenceTransformer, str]:
+    import torch
     from sentence_transformers import SentenceTransformer
 
     with silent_transformers(), failures_named(folder, "sentence-transformers"):
         model = SentenceTransformer(
             str(folder), device=device, local_files_only=True, trust_remote_code=trust
         )
-    # Half-precision weights are slow on a CPU, and their sums depend on the batch.
-    return model.float().eval(), hash_weights(folder)
+    # Not that of the file: half precision is slow on many CPUs, and its sums depend on the batch.
+    return model.to(dtype=getattr(torch, dtype)).eval(), hash_weights(folder)

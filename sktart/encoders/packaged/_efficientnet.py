@@ -27,7 +27,9 @@ def load(weights: Path, *, device: torch.device) -> Callable[[list[NDArray[Any]]
     network = import_optional("efficientnet_lite_pytorch", "efficientnet").EfficientNet
     model = network.from_name("efficientnet-lite0")
     model.load_state_dict(torch.load(weights, map_location="cpu", weights_only=True))
-    model = model.eval().requires_grad_(False).to(device)
+    model = model.eval().requires_grad_(False).to(device, memory_format=torch.channels_last)
+    # Caches of a CPU hold one image: 14 ms each, but 36 ms in batches of 32.
+    at_once = 1 if device.type == "cpu" else None
 
     def prepare(image: NDArray[Any]) -> NDArray[np.float32]:
         # Whole images, as their margins may matter. On cifar10 bilinear scaling was 3 points better than bicubic.
@@ -35,8 +37,12 @@ def load(weights: Path, *, device: torch.device) -> Callable[[list[NDArray[Any]]
         return (np.asarray(scaled, dtype=np.float32) - _MEAN) / _SCALE
 
     def encode(images: list[NDArray[Any]]) -> NDArray[np.float32]:
-        pixels = torch.from_numpy(np.stack([prepare(image) for image in images])).permute(0, 3, 1, 2)
+        # Channels come last in memory, as they are in images.
+        pixels = (
+            torch.from_numpy(np.stack([prepare(image) for image in images])).permute(0, 3, 1, 2).to(device)
+        )
         with torch.inference_mode():
-            return model.extract_features(pixels.contiguous().to(device)).mean((2, 3)).cpu().numpy()
+            maps = [model.extract_features(part) for part in pixels.split(at_once or len(pixels))]
+            return torch.cat(maps).mean((2, 3)).cpu().numpy()
 
     return encode
