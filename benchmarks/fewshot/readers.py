@@ -181,7 +181,7 @@ def embed_log_mel(clips: list[dict[str, Any]]) -> np.ndarray:
     return np.stack([log_mel_statistics(clip["array"], clip["sampling_rate"]) for clip in clips])
 
 
-UNIT = ", unit rows"
+UNIT = "-unit"
 # What stands before the classifiers, by modality: the default first. Those of sktart have its short name.
 ENCODERS: dict[str, dict[str, str | None]] = {
     "text": {

@@ -79,6 +79,8 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--plots", type=Path, help="folder for plots, which need matplotlib")
     args = parser.parse_args(argv)
     args.datasets = args.datasets or of_split(args.split)
+    if not any(encoders_of(SOURCES[name].modality, args) for name in args.datasets):
+        parser.error(f"none of the encoders {args.encoders} reads any of the data sets {args.datasets}")
     return args
 
 

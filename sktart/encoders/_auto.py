@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 from typing import Any
 
-from sktart.encoders._locate import locate
+from sktart.encoders._locate import HubModel, locate
 from sktart.encoders._names import SHORT_NAMES
-from sktart.encoders.packaged._packages import PackagedModel
+from sktart.encoders.packaged._packages import PACKAGED, PackagedModel
 from sktart.exceptions import EncoderError, MissingExtraError
 from sktart.rows._modality import Modality, modality_of
 
@@ -31,7 +31,7 @@ _CURES: dict[Modality, str] = {
 
 
 def choose_encoder(X: Any, sampling_rate: int | None = None) -> str | None:
-    """Return the short name of the strongest encoder at hand for the rows `X`; None for numbers, which need none.
+    """Return the name of the strongest encoder at hand for the rows `X`; None for numbers, which need none.
 
     Installed packages and the Hub's cache are at hand. Nothing is downloaded.
 
@@ -49,7 +49,10 @@ def choose_encoder(X: Any, sampling_rate: int | None = None) -> str | None:
     if modality == "numbers":
         return None
     order = AUTO_ORDER[modality]
-    name = next(filter(is_at_hand, order), None)
+    # What a package holds may be in the Hub's cache instead, under its id.
+    hub_ids = {name: model.hub for name, model in PACKAGED.items() if model.hub}
+    names = [known for name in order for known in (name, hub_ids.get(name)) if known]
+    name = next(filter(is_at_hand, names), None)
     if name is None:
         raise MissingExtraError(
             f"encoder='auto' needs an encoder of {modality} on this machine, and {', '.join(order)} are not; run "
@@ -60,14 +63,14 @@ def choose_encoder(X: Any, sampling_rate: int | None = None) -> str | None:
 
 
 def is_at_hand(name: str) -> bool:
-    """Tell whether the encoder of a short name is on this machine, in a package or in the Hub's cache.
+    """Tell whether an encoder, by short name or Hub id, is on this machine, in a package or in the Hub's cache.
 
     Examples
     --------
     >>> is_at_hand("pythia-6.9b")
     False
     """
-    model = SHORT_NAMES[name]
+    model = SHORT_NAMES.get(name) or HubModel(name)
     if isinstance(model, PackagedModel):
         return model.is_installed()
     try:

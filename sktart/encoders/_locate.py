@@ -28,7 +28,7 @@ _MARKS: dict[Kind, str] = {
     "paired": "config.json",
 }
 # Types of transformers models that put texts and images, or texts and sound, into one space.
-_PAIRED = ("clip", "siglip", "siglip2", "clap")
+_PAIRED = ("clip", "siglip", "clap")
 
 
 @dataclass(frozen=True)

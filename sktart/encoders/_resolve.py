@@ -89,13 +89,16 @@ def reads_only_text(encoder: Any) -> bool:
     >>> reads_only_text("all-MiniLM-L6-v2"), reads_only_text("whisper-base"), reads_only_text(None)
     (True, False, False)
     """
+    if isinstance(encoder, str) and encoder == "auto":
+        return False
     if isinstance(encoder, str | PathLike):
         known = {**_BY_REPO, **SHORT_NAMES}
         if isinstance(encoder, str) and encoder in known:
             return known[encoder].modality == "text"
-        # The file of a processor of images or sound.
         folder = at_home(encoder)
-        return not (is_folder(folder) and (folder / "preprocessor_config.json").is_file())
+        # Files of a processor of images or sound, and of one that reads texts as well.
+        files = ("preprocessor_config.json", "processor_config.json")
+        return not (is_folder(folder) and any((folder / file).is_file() for file in files))
     if isinstance(encoder, tuple):
         return bool(encoder) and getattr(encoder[0], "main_input_name", None) == "input_ids"
     if _is_sentence_transformer(encoder):
@@ -185,7 +188,7 @@ def _hub_model(name: str) -> HubModel:
 
 
 def _suggestion(name: str) -> str:
-    by_lower = {known.lower(): known for known in SHORT_NAMES}
+    by_lower = {known.lower(): known for known in ("auto", *SHORT_NAMES)}
     close = get_close_matches(name.lower(), by_lower, n=2, cutoff=0.6)
     if close:
         return f"did you mean {' or '.join(repr(by_lower[match]) for match in close)}?"

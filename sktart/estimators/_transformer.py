@@ -275,9 +275,10 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         tags = super().__sklearn_tags__()
         # Texts come as a plain column; what may read numbers must get a table.
         tags.input_tags.string = tags.input_tags.one_d_array = reads_only_text(self.encoder)
-        tags.input_tags.sparse = self.encoder is None
+        passes_numbers = self.encoder is None or (isinstance(self.encoder, str) and self.encoder == "auto")
+        tags.input_tags.sparse = passes_numbers
         tags.target_tags.required = self.protocol != "stream"
-        tags.transformer_tags.preserves_dtype = ["float64", "float32"] if self.encoder is None else []
+        tags.transformer_tags.preserves_dtype = ["float64", "float32"] if passes_numbers else []
         return tags
 
     def _fit_encode(self, X: Any, y: Any) -> Any:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from itertools import islice
 from os import PathLike
+from os.path import isfile
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
+from sktart.rows._entries import is_missing
 from sktart.rows._images import is_pil
 from sktart.rows._texts import holds_text
 
@@ -23,10 +25,16 @@ _LOOKED_AT = 100
 
 
 def modality_of(X: Any, sampling_rate: int | None = None) -> Modality:
-    """Return what the rows of `X` are.
+    """Return what the rows of `X` are, by the first hundred that are not missing.
 
-    Strings are texts unless each of the first hundred names an existing file of an image or of sound. Arrays of shape
-    (n,) are sound if `sampling_rate` says at which rate; uint8 arrays of shape (H, W) or (H, W, C) are images.
+    Strings are texts, unless all are names of files of images or of sound. Arrays of shape (n,) are sound if
+    `sampling_rate` says at which rate, or if they differ in length; uint8 arrays of shape (H, W) or (H, W, C) are
+    images.
+
+    Raises
+    ------
+    ValueError
+        If all rows are names of such files, and one is not there.
 
     Examples
     --------
@@ -36,33 +44,43 @@ def modality_of(X: Any, sampling_rate: int | None = None) -> Modality:
     ('image', 'audio')
     """
     rows = _first_rows(X)
-    if rows and all(isinstance(row, str | PathLike) for row in rows):
-        return next((kind for kind in _SUFFIXES if all(_is_file(row, kind) for row in rows)), "text")
-    if holds_text(X):
-        return "text"
-    if rows and all(is_pil(row) or _is_pixels(row) for row in rows):
+    named = next((kind for kind in _SUFFIXES if rows and all(_is_named(row, kind) for row in rows)), None)
+    if named is not None:
+        _check_files(rows, named)
+        return named
+    if rows and all(is_pil(row) or _is_pixels(row) or _is_named(row, "image") for row in rows):
         return "image"
-    flat = [getattr(row, "ndim", None) == 1 and row.dtype.kind in "fi" for row in rows]
-    if rows and (all(isinstance(row, Mapping) for row in rows) or (sampling_rate is not None and all(flat))):
+    if any(isinstance(row, Mapping) for row in rows):
         return "audio"
-    return "numbers"
+    if holds_text(X) or any(isinstance(row, PathLike) for row in rows):
+        return "text"
+    lengths = {row.shape for row in rows if getattr(row, "ndim", None) == 1}
+    return "audio" if sampling_rate is not None or len(lengths) > 1 else "numbers"
 
 
 def _first_rows(X: Any) -> list[Any]:
     if isinstance(X, Sequence) and not isinstance(X, str | bytes):
-        return list(islice(X, _LOOKED_AT))
-    if not hasattr(X, "shape") or not hasattr(X, "__array__"):
+        rows: Any = X
+    elif hasattr(X, "shape") and hasattr(X, "__array__"):
+        array = np.asarray(X)
+        rows = array[:, 0] if array.ndim == 2 and array.shape[1] == 1 else array
+    else:
         return []
-    array = np.asarray(X)
-    return list(array[:_LOOKED_AT, 0] if array.ndim == 2 and array.shape[1] == 1 else array[:_LOOKED_AT])
+    return list(islice((row for row in rows if not is_missing(row)), _LOOKED_AT))
 
 
-def _is_file(row: str | PathLike[str], kind: Modality) -> bool:
-    path = Path(row)
-    try:
-        return path.suffix.lower() in _SUFFIXES[kind] and path.is_file()
-    except (OSError, ValueError):  # a text is no name that a file can have
-        return False
+def _is_named(row: Any, kind: Modality) -> bool:
+    return isinstance(row, str | PathLike) and Path(row).suffix.lower() in _SUFFIXES[kind]
+
+
+def _check_files(rows: list[Any], kind: Modality) -> None:
+    # Taken for a text, a mistyped path would be classified by its letters.
+    for row in rows:
+        if not isfile(row):  # noqa: PTH113 - unlike that of Path, it raises for no name
+            raise ValueError(
+                f"rows that end like files of {kind} must be files; {str(row)!r} is none in {str(Path.cwd())!r}, so "
+                "correct the path, or name an encoder of texts if these are texts"
+            )
 
 
 def _is_pixels(row: Any) -> bool:

@@ -189,7 +189,7 @@ def test_load_embeds_texts_once(tmp_path, monkeypatch):
     memory = Memory(tmp_path / "cache", verbose=0)
     for _ in range(2):
         data = readers.load("sst2", tmp_path, memory)
-    unit = readers.load("sst2", tmp_path, memory, "e5, unit rows")
+    unit = readers.load("sst2", tmp_path, memory, "e5-unit")
     assert calls.read_text() == "multilingual-e5-small "
     assert (data.X == 3).all()
     assert (unit.X == 0.5).all()

@@ -4,6 +4,7 @@ import logging
 
 import numpy as np
 import pytest
+from sklearn.utils.estimator_checks import check_estimator
 
 from sktart.encoders import _auto
 from sktart.encoders._auto import AUTO_ORDER, choose_encoder, is_at_hand
@@ -66,6 +67,25 @@ def test_only_this_machine_is_asked(monkeypatch):
     monkeypatch.setattr(_locate, "_on_hub", lambda *args: pytest.fail("the Hub was asked"))
     assert not is_at_hand("bge-base-en-v1.5")
     assert is_at_hand("all-MiniLM-L6-v2")
+
+
+def test_the_hubs_cache_may_have_what_a_package_has(monkeypatch):
+    monkeypatch.setattr(_auto, "is_at_hand", lambda name: name == "intfloat/multilingual-e5-small")
+    assert choose_encoder(TEXTS) == "intfloat/multilingual-e5-small"
+    monkeypatch.undo()
+    assert not is_at_hand("intfloat/multilingual-e5-small")
+
+
+def test_scikit_learn_may_check_it():
+    assert {line["status"] for line in check_estimator(TartTransformer("auto"), on_skip=None)} <= {
+        "passed",
+        "skipped",
+    }
+
+
+def test_sound_needs_its_rate():
+    with pytest.raises(ValueError, match="must know the rate of the samples"):
+        TartTransformer("auto").fit([CLIPS[0], CLIPS[0][:500]])
 
 
 def test_all_names_are_known_and_of_their_modality():

@@ -26,14 +26,18 @@ TEXTS = ["good film", "bad film"]
         (pd.DataFrame({"text": TEXTS}), "text"),
         (pl.Series(TEXTS), "text"),
         (["good film", None], "text"),
-        (["cat.jpg", "dog.jpg"], "text"),  # no such files
+        (["see cat.jpg", "and a dog"], "text"),
+        ([None, "good film"], "text"),
         (["x" * 5000], "text"),
         (["a\0b"], "text"),
         ([PIXELS, PIXELS[:2]], "image"),
         (np.zeros((3, 4, 6), dtype=np.uint8), "image"),
         (np.zeros((3, 4, 6, 3), dtype=np.uint8), "image"),
         ([Image.fromarray(PIXELS)], "image"),
+        ([Image.fromarray(PIXELS), None, PIXELS], "image"),
         ([{"array": SAMPLES, "sampling_rate": 8000}], "audio"),
+        ([None, {"array": SAMPLES, "sampling_rate": 8000}], "audio"),
+        ([SAMPLES, SAMPLES[:5]], "audio"),
         ([[1.0, 2.0], [3.0, 4.0]], "numbers"),
         (np.zeros((3, 2)), "numbers"),
         (np.zeros((3, 2), dtype=np.uint8), "numbers"),
@@ -47,7 +51,7 @@ def test_rows(rows, modality):
     assert modality_of(rows) == modality
 
 
-@pytest.mark.parametrize("rows", [[SAMPLES, SAMPLES[:5]], np.zeros((3, 30)), [np.zeros(9, dtype=np.int16)]])
+@pytest.mark.parametrize("rows", [[SAMPLES], np.zeros((3, 30)), [np.zeros(9, dtype=np.int16)]])
 def test_plain_arrays_are_sound_where_a_rate_says_so(rows):
     assert modality_of(rows, sampling_rate=8000) == "audio"
     assert modality_of(rows) == "numbers"
@@ -59,4 +63,8 @@ def test_files_are_told_by_their_suffix(tmp_path, suffix, modality):
         (tmp_path / f"{number}{suffix}").touch()
     paths = sorted(tmp_path.iterdir())
     assert modality_of(paths) == modality_of(list(map(str, paths))) == modality
-    assert modality_of([*paths, Path("missing.jpg")]) == "text"
+    if modality != "text":
+        with pytest.raises(
+            ValueError, match=rf"rows that end like files of {modality} must be files; 'missing"
+        ):
+            modality_of([*paths, Path(f"missing{suffix}")])

@@ -228,7 +228,7 @@ def build_audio_model(folder, kind="whisper", *, seed=0):
     return folder
 
 
-def build_pair(folder, kind, *, seed=0):
+def build_pair(folder, kind, *, seed=0, fusion=False):
     """Write a tiny random "clip", "siglip" or "clap" with tokenizer and processor to `folder`; texts of 16 tokens."""
     import transformers as tf
 
@@ -263,7 +263,7 @@ def build_pair(folder, kind, *, seed=0):
         audio = {
             "spec_size": 64, "num_mel_bins": 16, "patch_size": 4, "patch_stride": [4, 4], "window_size": 4,
             "patch_embeds_hidden_size": 16, "hidden_size": 32, "depths": [1, 1], "num_attention_heads": [2, 2],
-            "projection_dim": 24, "num_classes": 5,
+            "projection_dim": 24, "num_classes": 5, "enable_fusion": fusion,
         }  # fmt: skip
         config = tf.ClapConfig(text_config=text, audio_config=audio, projection_dim=24)
         processor = tf.ClapFeatureExtractor(

@@ -35,13 +35,14 @@ def identify_folder(folder: Path) -> str:
     Nothing is loaded; the weights are read once a process, as long as no file changes.
     """
     files = sorted({*weight_files(folder), *(file for file in folder.rglob("*") if file.suffix in _SETTINGS)})
-    libraries = [f"{name} {_version(name)}" for name in ("sentence-transformers", "transformers")]
+    libraries = [f"{name} {installed_version(name)}" for name in ("sentence-transformers", "transformers")]
     parts = [part for file in files for part in (str(file.relative_to(folder)), hash_file(file))]
     return digest(*libraries, *parts)
 
 
 @lru_cache(maxsize=16)
-def _version(distribution: str) -> str:
+def installed_version(distribution: str) -> str:
+    """Return the version of what pip installed, or "absent"."""
     try:
         return version(distribution)
     except PackageNotFoundError:

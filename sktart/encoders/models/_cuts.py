@@ -5,17 +5,15 @@ from __future__ import annotations
 import warnings
 from typing import Any
 
-from sktart.encoders._options import ModelOptions
-
 # Most that a tokenizer adds to the tokens of a text itself.
 _SPECIAL = 8
 
 
-def warn_of_cuts(texts: Any, tokenizer: Any, limit: int | None, name: str, options: ModelOptions) -> None:
-    """Warn once, with how many texts lose how much, if any has more tokens than `limit`."""
+def warn_of_cuts(texts: Any, tokenizer: Any, limit: int | None, name: str, prefix: str | None) -> None:
+    """Warn once, with how many texts lose how much, if any has more tokens than `limit` behind its prefix."""
     if limit is None or not callable(tokenizer):
         return
-    prefix = options.text_prefix or ""
+    prefix = prefix or ""
     # No token is shorter than a byte, so that most texts need no second look.
     suspects = [prefix + text for text in texts if len((prefix + text).encode()) + _SPECIAL > limit]
     if not suspects:

@@ -28,8 +28,10 @@ from sktart.encoders.models._pretrained import (
     load_processor,
     loading,
     own_tokenizer,
+    with_max_length,
 )
 from sktart.encoders.models._progress import progress_bar
+from sktart.exceptions import EncoderError
 
 
 @dataclass(frozen=True)
@@ -57,6 +59,7 @@ class PairedEncoder(ModelEncoder):
             *(("sampling_rate", "max_length") if others.modality == "image" else ()),
         )
         refuse_options(self.options, useless, f"encoder {self.name} has its own way to make one vector")
+        with_max_length(others, self.options.max_length)
         self._sha256 = others.sha256
 
     def encode(self, rows: Rows) -> Encodings:
@@ -74,7 +77,7 @@ class PairedEncoder(ModelEncoder):
         """Warn of texts beyond the model's limit."""
         if isinstance(rows, list):
             texts = self._load().texts
-            warn_of_cuts(rows, texts.processor, texts.max_length, self.name, self.options)
+            warn_of_cuts(rows, texts.processor, texts.max_length, self.name, self.options.text_prefix)
 
     def _encode(self, rows: Any, side: Pretrained, batches: Callable[..., Iterator[Batch]]) -> NDArray[Any]:
         import torch
@@ -105,6 +108,11 @@ class PairedEncoder(ModelEncoder):
 def _load(folder: Path, written: int, device: str, dtype: str, trust_remote_code: bool) -> _Pair:
     with loading(folder):
         model = load_model(folder, dtype, trust_remote_code).eval().requires_grad_(False).to(device)
+        if getattr(getattr(model.config, "audio_config", None), "enable_fusion", False):
+            raise EncoderError(
+                "a model of the kind of CLAP must read each clip by itself, and those that fuse mark one of a call at "
+                "random; choose another, such as 'clap-htsat-unfused'"
+            )
         modality: Modality = "image" if hasattr(model, "get_image_features") else "audio"
         other = load_processor(folder, modality, trust_remote_code)
         tokenizer = own_tokenizer(load_processor(folder, "text", trust_remote_code), model.config.text_config)
@@ -122,7 +130,7 @@ def _load(folder: Path, written: int, device: str, dtype: str, trust_remote_code
 def _text_batches(rows: Sequence[str], pretrained: Pretrained, options: ModelOptions) -> Iterator[Batch]:
     model, tokenizer = pretrained.model, pretrained.processor
     # SigLIP learned from lower-case texts that are padded to its limit, and sees the padding.
-    siglip = model.config.model_type.startswith("siglip")
+    siglip = model.config.model_type == "siglip"
     for start in range(0, len(rows), options.batch_size):
         texts = [(options.text_prefix or "") + text for text in rows[start : start + options.batch_size]]
         tokens = tokenizer(

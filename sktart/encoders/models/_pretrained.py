@@ -101,7 +101,12 @@ def load_pretrained(source: HubModel | Path | tuple[Any, Any], options: ModelOpt
             options.dtype,
             options.trust_remote_code,
         )
-    limit, wanted = pretrained.max_length, options.max_length
+    return with_max_length(pretrained, options.max_length)
+
+
+def with_max_length(pretrained: Pretrained, wanted: int | None) -> Pretrained:
+    """Return the model with the limit that the user wants, which must be within its own."""
+    limit = pretrained.max_length
     if wanted is None:
         return pretrained
     if limit is not None and wanted > limit:
@@ -215,7 +220,7 @@ def _modality(model: Any) -> Modality:
     if hasattr(model, "get_text_features"):
         raise EncoderError(
             f"a transformers encoder must read one kind of row; {type(model).__name__} pairs texts with another: "
-            "load the part you want, such as its vision_model, and pass the tuple (part, processor)"
+            "pass its folder or name instead, or the tuple (part, processor) of a part, such as its vision_model"
         )
     return _MODALITIES[model.main_input_name]
 

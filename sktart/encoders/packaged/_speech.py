@@ -6,6 +6,7 @@ import ctypes
 from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,14 +66,14 @@ class _Network:
                 f"the package pyopen-wakeword must hold TensorFlow Lite for this machine; {weights.parents[1]} has none"
             )
         self._c = ctypes.CDLL(str(library))
-        for function in ("ModelCreateFromFile", "InterpreterCreate", "InterpreterGetInputTensor"):
-            getattr(self._c, f"TfLite{function}").restype = ctypes.c_void_p
-        self._c.TfLiteInterpreterGetOutputTensor.restype = ctypes.c_void_p
-        model = ctypes.c_void_p(self._c.TfLiteModelCreateFromFile(str(weights).encode()))
-        self._interpreter = ctypes.c_void_p(self._c.TfLiteInterpreterCreate(model, None))
-        self._c.TfLiteInterpreterAllocateTensors(self._interpreter)
-        self._input = ctypes.c_void_p(self._c.TfLiteInterpreterGetInputTensor(self._interpreter, 0))
-        self._output = ctypes.c_void_p(self._c.TfLiteInterpreterGetOutputTensor(self._interpreter, 0))
+        options = self._pointer("InterpreterOptionsCreate")
+        # More would be threads that a forked child waits for and does not have.
+        self._c.TfLiteInterpreterOptionsSetNumThreads(options, 1)
+        model = self._pointer("ModelCreateFromFile", str(weights).encode())
+        self._interpreter = self._pointer("InterpreterCreate", model, options)
+        self._call("InterpreterAllocateTensors", self._interpreter)
+        self._input = self._pointer("InterpreterGetInputTensor", self._interpreter, 0)
+        self._output = self._pointer("InterpreterGetOutputTensor", self._interpreter, 0)
         self._lock = Lock()
 
     def __call__(self, frames: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -83,12 +84,27 @@ class _Network:
 
     def _run(self, window: NDArray[np.float32]) -> NDArray[np.float32]:
         vector = np.empty(_WIDTH, dtype=np.float32)
-        self._copy("FromBuffer", self._input, window)
-        self._c.TfLiteInterpreterInvoke(self._interpreter)
-        self._copy("ToBuffer", self._output, vector)
+        for function, tensor, array in (
+            ("FromBuffer", self._input, window),
+            ("ToBuffer", self._output, vector),
+        ):
+            size = ctypes.c_size_t(array.nbytes)
+            self._call(f"TensorCopy{function}", tensor, array.ctypes.data_as(ctypes.c_void_p), size)
+            if function == "FromBuffer":
+                self._call("InterpreterInvoke", self._interpreter)
         return vector
 
-    def _copy(self, direction: str, tensor: ctypes.c_void_p, array: NDArray[np.float32]) -> None:
-        copy = getattr(self._c, f"TfLiteTensorCopy{direction}")
-        if copy(tensor, array.ctypes.data_as(ctypes.c_void_p), ctypes.c_size_t(array.nbytes)) != 0:
-            raise EncoderError("TensorFlow Lite must take the rows of this encoder; it refused them")
+    def _pointer(self, function: str, *arguments: Any) -> ctypes.c_void_p:
+        call = getattr(self._c, f"TfLite{function}")
+        call.restype = ctypes.c_void_p
+        pointer = call(*arguments)
+        _check(pointer is not None, function)
+        return ctypes.c_void_p(pointer)
+
+    def _call(self, function: str, *arguments: Any) -> None:
+        _check(getattr(self._c, f"TfLite{function}")(*arguments) == 0, function)
+
+
+def _check(succeeded: bool, function: str) -> None:
+    if not succeeded:
+        raise EncoderError(f"TensorFlow Lite must run the speech embedding; its function {function} failed")

