@@ -140,7 +140,6 @@ def test_options_that_would_be_ignored_are_refused(name, option):
         encoder_of(name, **option).fit(ROWS[PACKAGED[name].modality])
 
 
-@pytest.mark.parametrize("name", ["multilingual-e5-small", "wordllama", "efficientnet-lite0"])
 def test_the_hub_is_named_where_it_takes_options():
     with pytest.raises(
         ValueError, match=r"encoder='intfloat/multilingual-e5-small' of the Hub takes options"
@@ -148,6 +147,7 @@ def test_the_hub_is_named_where_it_takes_options():
         TartTransformer("multilingual-e5-small", text_prefix="passage: ").fit(TEXTS)
 
 
+@pytest.mark.parametrize("name", ["multilingual-e5-small", "wordllama", "efficientnet-lite0"])
 def test_only_sound_has_a_rate(name):
     with pytest.raises(
         ValueError, match=f"sampling_rate must stay None, as {name} reads (text|image); got 8000"
