@@ -12,7 +12,7 @@ from benchmarks.fewshot.pairing import CELL, TASK
 
 PLAIN = "LogisticRegression(C=1)"
 LABELS = (8, 256)  # numbers of labels, from and to, that the targets are for
-GROUP = ["split", "modality", "encoder", "shares", "noise"]
+GROUP = ["split", "modality", "encoder", "shares", "noise", "pool", "pool_shares"]
 MODALITIES = ["text", "image", "audio", "table"]  # in this order
 CLASSES = {"2": 2, "3-8": 8, "9-14": 14, "more": np.inf}  # up to
 
@@ -38,7 +38,7 @@ TARGETS = {
     "ece_ratio_over_c1": Target(0.5, 0.5, -1),
     "ece_ratio": Target(1, 1, -1),
 }
-MAIN = ("text", "e5", "balanced", 0)  # in `GROUP`, after the split
+MAIN = ("text", "e5", "balanced", 0, 0, "same")  # in `GROUP`, after the split
 
 
 def measure_cells(rows: pd.DataFrame) -> pd.DataFrame | None:

@@ -8,7 +8,8 @@ import numpy as np
 
 from benchmarks.fewshot.readers import DataSet
 
-SHARES = ("balanced", "natural", "skewed")
+SHARES = ("balanced", "natural", "skewed", "shifted")
+POOL_SHARES = ("same", "other")
 SKEW = 10  # how many rows of class 0 come with one row of each other class
 MIN_QUERIES = 10  # fewer say nothing
 MAX_TRIES = 10_000
@@ -50,6 +51,7 @@ def draw(
 ) -> tuple[np.ndarray, np.ndarray] | None:
     """Draw context rows and query rows of the same class shares; None where the data set cannot give them.
 
+    Where shares are "shifted", the context is balanced and queries are skewed.
     The draw depends on the arguments only: a run on some data sets repeats the numbers of a run on all.
     """
     y = data.y
@@ -60,6 +62,9 @@ def draw(
     weights = np.ones(n_classes)
     if shares == "skewed":
         weights[0] = SKEW
+    query_weights = weights.copy()
+    if shares == "shifted":
+        query_weights[0] = SKEW
     every = np.arange(len(y))
     pool = every if data.is_test is None else np.flatnonzero(~data.is_test)
     if shares == "natural":
@@ -73,10 +78,38 @@ def draw(
     if shares == "natural":
         return context, rng.permutation(rest)[:max_queries]
     available = np.bincount(y[rest], minlength=n_classes)
-    n_queries = min(max_queries, int((available * weights.sum() / weights).min()))
+    n_queries = min(max_queries, int((available * query_weights.sum() / query_weights).min()))
     if n_queries < max(MIN_QUERIES, n_classes):
         return None
-    return context, take(rest, y, class_counts(n_queries, weights, rng), rng)
+    return context, take(rest, y, class_counts(n_queries, query_weights, rng), rng)
+
+
+def draw_pool(
+    data: DataSet, context: np.ndarray, queries: np.ndarray, n_rows: int, shares: str, seed: int
+) -> np.ndarray:
+    """Draw up to `n_rows` rows without labels, neither of the context nor among the queries.
+
+    They have the class shares of the context, or with "other" shares that are drawn. Where a class has too few rows,
+    there are fewer of all, so that the shares stay.
+    """
+    rng = np.random.default_rng(
+        [seed, n_rows, POOL_SHARES.index(shares), zlib.crc32(f"pool of {data.name}".encode())]
+    )
+    free = np.setdiff1d(np.arange(len(data.y)), np.concatenate([context, queries]))
+    free = free if data.is_test is None else free[~data.is_test[free]]
+    n_classes = int(data.y.max()) + 1
+    wanted = np.bincount(data.y[context], minlength=n_classes) / len(context)
+    if shares == "other":
+        wanted = rng.dirichlet(np.ones(n_classes))
+    available = np.bincount(data.y[free], minlength=n_classes)
+    wanted = np.where(available > 0, wanted, 0)
+    n_rows = min(n_rows, int((available[wanted > 0] / wanted[wanted > 0]).min()))
+    counts = np.floor(n_rows * wanted).astype(int)
+    return rng.permutation(
+        np.concatenate(
+            [rng.choice(free[data.y[free] == c], counts[c], replace=False) for c in range(n_classes)]
+        )
+    )
 
 
 def noisy_labels(data: DataSet, context: np.ndarray, noise: float, seed: int) -> np.ndarray:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,8 +21,17 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
+from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import LinearSVC
 
+from benchmarks.fewshot.knowing import (
+    DescriptionRows,
+    DescriptionScore,
+    Spreading,
+    StrengthRidge,
+    ZeroShot,
+    logistic_regression,
+)
 from benchmarks.fewshot.prototypes import Prototypes
 
 OURS = "sktart"
@@ -38,7 +47,8 @@ class Method:
     """A classifier, and the contexts that it is for; in others it is left out.
 
     `make` gets the labelled rows, their labels and `--checkpoint`. Where `reads` is texts, the rows are arrays of
-    texts in place of features. `is_default` is False for what runs only if asked for by name.
+    texts in place of features. What it `uses` besides, it needs: a pool is rows of label -1 behind the others, and
+    descriptions are a further argument of its fit. `is_default` is False for what runs only if asked for by name.
     """
 
     make: Make
@@ -47,13 +57,15 @@ class Method:
     min_per_class: int = 1
     modalities: frozenset[str] = ROWS_OTHER_THAN_TEXT | {"text"}
     reads: Literal["features", "texts"] = "features"
+    uses: frozenset[Literal["pool", "descriptions"]] = frozenset()
     is_default: bool = True
 
-    def fits(self, modality: str, y: np.ndarray) -> bool:
-        """Tell whether it is for a context with these labels."""
+    def fits(self, modality: str, y: np.ndarray, known: Collection[str] = ()) -> bool:
+        """Tell whether it is for a context with these labels, and with what is known besides."""
         counts = np.bincount(y)
         return (
             modality in self.modalities
+            and self.uses.issubset(known)
             and len(y) <= self.max_rows
             and len(counts) <= self.max_classes
             and counts.min() >= self.min_per_class
@@ -107,6 +119,21 @@ def contrastive() -> ClassifierMixin:
     return ContrastiveFineTuning()
 
 
+def self_training() -> ClassifierMixin:
+    """Make logistic regression that labels unlabelled rows where it is 75 % sure, and learns from them."""
+    return SelfTrainingClassifier(logistic_regression())
+
+
+def knowing(make: Callable[[np.ndarray], ClassifierMixin], *uses: Literal["pool", "descriptions"]) -> Method:
+    """Make a method for texts that needs what users know besides labelled rows; `make` gets the labels."""
+    return Method(
+        lambda X, y, checkpoint: make(y[y >= 0]),
+        modalities=frozenset({"text"}),
+        uses=frozenset(uses),
+        is_default=False,
+    )
+
+
 METHODS = {
     OURS: Method(lambda X, y, checkpoint: sktart(checkpoint)),
     REFERENCE: Method(lambda X, y, checkpoint: tuned_logistic_regression(y)),
@@ -119,6 +146,11 @@ METHODS = {
     # A temperature leaves its accuracy as it is. With a sigmoid it falls below chance in contexts of 16 rows.
     "ridge + temperature": Method(
         lambda X, y, checkpoint: calibrated(RidgeClassifierCV(alphas=CS), y, "temperature"),
+        min_per_class=2,
+    ),
+    # The strength that feeds the gram reasoner and decides best on its own.
+    "ridge of strength 1 + temperature": Method(
+        lambda X, y, checkpoint: calibrated(StrengthRidge(1.0), y, "temperature"),
         min_per_class=2,
     ),
     "shrinkage LDA": Method(
@@ -139,6 +171,21 @@ METHODS = {
         is_default=False,
     ),
     "prior": Method(lambda X, y, checkpoint: DummyClassifier(strategy="prior")),
+    "self-training": knowing(lambda y: self_training(), "pool"),
+    "label spreading": knowing(lambda y: Spreading(), "pool"),
+    "zero-shot": knowing(lambda y: ZeroShot(), "descriptions"),
+    "LogisticRegressionCV, description rows": knowing(
+        lambda y: DescriptionRows(tuned_logistic_regression(y)), "descriptions"
+    ),
+    "LogisticRegressionCV + description score": knowing(
+        lambda y: DescriptionScore(tuned_logistic_regression(y)), "descriptions"
+    ),
+    "self-training + description score": knowing(
+        lambda y: DescriptionScore(self_training()), "pool", "descriptions"
+    ),
+    "self-training, description rows": knowing(
+        lambda y: DescriptionRows(self_training()), "pool", "descriptions"
+    ),
     # A minute or more a fit.
     "contrastive fine-tuning": Method(
         lambda X, y, checkpoint: contrastive(),

@@ -10,9 +10,9 @@ from scipy.stats import t
 
 from benchmarks.fewshot.methods import OURS
 
-SETTING = ["split", "shares", "noise"]
+SETTING = ["split", "shares", "noise", "pool", "pool_shares"]
 TASK = ["split", "modality", "dataset", "encoder", "classes"]
-CELL = [*TASK, "shares", "noise", "labels"]
+CELL = [*TASK, "shares", "noise", "pool", "pool_shares", "labels"]
 METRICS = {"log_loss": -1, "accuracy": 1}  # those with verdicts, and whether more is better
 SIGNS = METRICS | {"brier": -1, "ece": -1, "auroc": 1}
 

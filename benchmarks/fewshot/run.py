@@ -14,7 +14,7 @@ from joblib import Memory, Parallel, delayed
 
 from benchmarks.fewshot.calibration import join, pool
 from benchmarks.fewshot.cells import Cell, run_cell
-from benchmarks.fewshot.contexts import SHARES
+from benchmarks.fewshot.contexts import POOL_SHARES, SHARES
 from benchmarks.fewshot.methods import METHODS
 from benchmarks.fewshot.readers import ENCODERS, SOURCES, SPLITS, load, of_split
 from benchmarks.fewshot.report import write
@@ -24,7 +24,8 @@ MANY = (512, 1024, 2000)
 OWN_LABELS = {"banking77": (154, 770)}  # 2 and 10 a class
 COLUMNS = [
     *("split", "modality", "dataset", "encoder", "shares", "noise", "labels", "classes", "features"),
-    *("queries", "seed", "method", "accuracy", "log_loss", "brier", "ece", "auroc"),
+    *("pool", "pool_shares", "queries", "seed", "method"),
+    *("accuracy", "log_loss", "brier", "ece", "auroc"),
     *("fit_seconds", "predict_seconds"),
 ]
 
@@ -35,8 +36,11 @@ def cells(name: str, args: argparse.Namespace) -> Iterator[Cell]:
     if labels is None:
         most = max(MANY if args.many else LABELS)
         labels = sorted(n for n in {*LABELS, *MANY, *OWN_LABELS.get(name, ())} if n <= most)
-    for shares, noise, n_labels, seed in product(args.shares, args.noise, labels, range(args.seeds)):
-        yield Cell(shares, noise, n_labels, seed)
+    pools = [(n, shares) for n in args.pool for shares in (args.pool_shares if n else ["same"])]
+    for shares, noise, n_labels, drawn, seed in product(
+        args.shares, args.noise, labels, pools, range(args.seeds)
+    ):
+        yield Cell(shares, noise, n_labels, seed, *drawn)
 
 
 def share(text: str) -> float:
@@ -66,8 +70,16 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add("--encoders", nargs="+", choices=known, metavar="NAME", help=f"{', '.join(known)}; {in_turn}")
     add("--labels", nargs="+", type=int, help="labelled rows in total; default 8 to 256")
     add("--many", action="store_true", help="add 512 to 2,000 labels to the default")
-    add("--shares", nargs="+", choices=SHARES, default=list(SHARES), help="of classes")
+    add("--shares", nargs="+", choices=SHARES, default=list(SHARES[:3]), help="of classes")
     add("--noise", nargs="+", type=share, default=[0.0], help="shares of wrong labels in the context")
+    add("--pool", nargs="+", type=int, default=[0], help="rows without labels")
+    add(
+        "--pool-shares",
+        nargs="+",
+        choices=POOL_SHARES,
+        default=["same"],
+        help="of their classes, to the labelled rows'",
+    )
     add("--seeds", type=int, default=10, help="how many draws of each cell")
     add("--queries", type=int, default=500, help="at most so many test rows a draw")
     defaults = [name for name, method in METHODS.items() if method.is_default]

@@ -73,15 +73,18 @@ BINNED = SCORES | {"reliability": lambda y, proba: reliability(y, proba).tolist(
 
 
 def fit_and_score(
-    classifier: ClassifierMixin, parts: tuple[np.ndarray, ...], scores: Mapping[str, Callable] = SCORES
+    classifier: ClassifierMixin,
+    parts: tuple[np.ndarray, ...],
+    scores: Mapping[str, Callable] = SCORES,
+    **known: Any,
 ) -> dict[str, Any]:
-    """Fit a classifier on rows and labels, and score it on further rows and labels."""
+    """Fit a classifier on rows and labels and what else is `known`, and score it on further rows and labels."""
     context_x, context_y, query_x, query_y = parts
     with warnings.catch_warnings():
         # Rare and wanted nowhere: the smallest contexts let solvers and folds complain.
         warnings.simplefilter("ignore")
         start = perf_counter()
-        classifier.fit(context_x, context_y)
+        classifier.fit(context_x, context_y, **known)
         fitted = perf_counter()
         proba = classifier.predict_proba(query_x)
         done = perf_counter()

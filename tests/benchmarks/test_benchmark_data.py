@@ -109,12 +109,13 @@ def test_splits_are_apart_and_make_up_the_whole():
     development, validation, every, tables = (
         set(readers.of_split(name)) for name in ("development", "validation", "all", "tables")
     )
-    assert (len(development), len(validation)) == (15, 12)
+    assert (len(development), len(validation)) == (31, 10)
     assert not development & validation
     assert development | validation == every
     assert not every & tables
-    assert set(readers.SOURCES) - every - tables == {"customer_reviews", "fsdd_digits", "fsdd_speakers"}
+    assert set(readers.SOURCES) - every - tables == {"fsdd_digits", "fsdd_speakers"}
     assert {"sst2", "rotten_tomatoes"} <= development  # their rows overlap
+    assert not {part for parts in readers.SHIFTS.values() for part in parts} & validation
 
 
 def test_read_text_and_raft(tmp_path):

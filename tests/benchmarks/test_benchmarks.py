@@ -12,7 +12,9 @@ from benchmarks.fewshot import cells, contexts, kept, methods, prototypes, score
 from benchmarks.fewshot import run as fewshot
 
 BASELINES = [
-    name for name, method in methods.METHODS.items() if method.reads == "features" and name != methods.OURS
+    name
+    for name, method in methods.METHODS.items()
+    if method.reads == "features" and not method.uses and name != methods.OURS
 ]
 
 
@@ -237,5 +239,5 @@ def test_labels_of_a_run(tmp_path, more, most, name, own):
 
 def test_development_is_the_default(tmp_path):
     assert "sst2" in fewshot.parse(arguments_of(tmp_path)).datasets
-    assert "imdb" not in fewshot.parse(arguments_of(tmp_path)).datasets
-    assert "imdb" in fewshot.parse(arguments_of(tmp_path, "--split", "validation")).datasets
+    assert "subj" not in fewshot.parse(arguments_of(tmp_path)).datasets
+    assert "subj" in fewshot.parse(arguments_of(tmp_path, "--split", "validation")).datasets

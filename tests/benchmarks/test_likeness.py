@@ -81,5 +81,5 @@ def test_script_prints_sets_beside_components(tmp_path, capsys):
 
 def test_validation_sets_are_not_looked_at(tmp_path, capsys):
     with pytest.raises(SystemExit):
-        likeness.main(["--data", str(tmp_path), "--recipe", "r.json", "--datasets", "imdb"])
-    assert "invalid choice: 'imdb'" in capsys.readouterr().err
+        likeness.main(["--data", str(tmp_path), "--recipe", "r.json", "--datasets", "subj"])
+    assert "invalid choice: 'subj'" in capsys.readouterr().err

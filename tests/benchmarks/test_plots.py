@@ -37,7 +37,7 @@ def test_errors_over_draws_cancel_where_those_of_draws_do_not(tmp_path, capsys):
     path = tmp_path / "reliability.csv"
     calibration.join([calibration.pool(table(*rows))]).to_csv(path, index=False)
     calibration.main([str(path)])
-    line = "| development | text | e5 | balanced | 0.0 | 1 | 0.000 | 0.100 | 0.200 |"
+    line = "| development | text | e5 | balanced | 0.0 | 0 | same | 1 | 0.000 | 0.100 | 0.200 |"
     assert capsys.readouterr().out.splitlines()[-1] == line
 
 

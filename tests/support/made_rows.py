@@ -10,6 +10,7 @@ from benchmarks.fewshot.methods import OURS, REFERENCE
 def row(method, log_loss, accuracy=0.5, ece=0.1, seed=0, dataset="one", labels=8, **other):
     """Make what a run writes for one fit."""
     about = {"split": "development", "modality": "text", "encoder": "e5", "classes": 2}
+    about |= {"pool": 0, "pool_shares": "same"}
     about |= {"shares": "balanced", "noise": 0.0, "dataset": dataset, "labels": labels, "seed": seed}
     about |= {"method": method, "accuracy": accuracy, "log_loss": log_loss, "brier": log_loss / 2, "ece": ece}
     return about | {"auroc": accuracy, "fit_seconds": 0.1, "predict_seconds": 0.1} | other
