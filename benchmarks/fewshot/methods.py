@@ -16,8 +16,7 @@ from sklearn.dummy import DummyClassifier
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.gaussian_process import GaussianProcessClassifier
 from sklearn.gaussian_process.kernels import RBF, ConstantKernel, DotProduct
-from sklearn.linear_model import LogisticRegression, LogisticRegressionCV, RidgeClassifierCV
-from sklearn.model_selection import StratifiedKFold
+from sklearn.linear_model import LogisticRegression, RidgeClassifierCV
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
@@ -33,10 +32,10 @@ from benchmarks.fewshot.knowing import (
     logistic_regression,
 )
 from benchmarks.fewshot.prototypes import Prototypes
+from benchmarks.fewshot.tuned import CS, TunedLogisticRegression, folds, tuned_logistic_regression
 
 OURS = "sktart"
 REFERENCE = "LogisticRegressionCV"
-CS = np.logspace(-4, 4, 10)
 ROWS_OTHER_THAN_TEXT = frozenset({"image", "audio", "table"})
 
 Make = Callable[[np.ndarray, np.ndarray, str | None], ClassifierMixin]
@@ -77,21 +76,6 @@ def sktart(checkpoint: str | None) -> ClassifierMixin:
     from sktart import TartReasoner
 
     return TartReasoner() if checkpoint is None else TartReasoner(checkpoint=checkpoint)
-
-
-def folds(y: np.ndarray) -> StratifiedKFold:
-    """Make up to five folds, as many as the smallest class has rows."""
-    return StratifiedKFold(min(5, int(np.bincount(y).min())))
-
-
-def tuned_logistic_regression(y: np.ndarray) -> ClassifierMixin:
-    """L2 logistic regression, C chosen by cross-validated log-loss.
-
-    A class with one row cannot be cross-validated: then this is LogisticRegression with C = 1.
-    """
-    if np.bincount(y).min() < 2:
-        return LogisticRegression(max_iter=2000)
-    return LogisticRegressionCV(Cs=CS, l1_ratios=(0.0,), scoring="neg_log_loss", cv=folds(y), max_iter=2000)
 
 
 def calibrated(
@@ -175,10 +159,10 @@ METHODS = {
     "label spreading": knowing(lambda y: Spreading(), "pool"),
     "zero-shot": knowing(lambda y: ZeroShot(), "descriptions"),
     "LogisticRegressionCV, description rows": knowing(
-        lambda y: DescriptionRows(tuned_logistic_regression(y)), "descriptions"
+        lambda y: DescriptionRows(TunedLogisticRegression()), "descriptions"
     ),
     "LogisticRegressionCV + description score": knowing(
-        lambda y: DescriptionScore(tuned_logistic_regression(y)), "descriptions"
+        lambda y: DescriptionScore(TunedLogisticRegression()), "descriptions"
     ),
     "self-training + description score": knowing(
         lambda y: DescriptionScore(self_training()), "pool", "descriptions"

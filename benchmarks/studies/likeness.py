@@ -78,7 +78,7 @@ def measure_set(data: DataSet, n_classes: int, seeds: int) -> Iterator[dict[str,
             if drawn is None:
                 continue
             X, asked = (chosen.X[rows].astype(float) for rows in drawn)
-            steps = preparation(data.modality, labels)
+            steps = preparation(data.encoder, labels)
             if steps is not None:
                 X, asked = steps.fit_transform(X), steps.transform(asked)
             y, truth = (chosen.y[rows] for rows in drawn)

@@ -1,4 +1,4 @@
-"""Describe real features in the terms of the prior: spectrum, effective dimension, class separation, unevenness."""
+"""Describe real features in the terms of the prior: spectrum, effective dimension, classes, lengths, tails, signs."""
 
 from __future__ import annotations
 
@@ -7,12 +7,27 @@ from pathlib import Path
 
 import numpy as np
 from joblib import Memory
+from scipy.stats import kurtosis
 
 from benchmarks.fewshot.methods import preparation
-from benchmarks.fewshot.readers import SOURCES, load, of_split
+from benchmarks.fewshot.readers import ENCODERS, SOURCES, load, of_split
 from benchmarks.printing import machine, markdown
 
-HEADER = ("data set", "classes", "D", "d_eff", "a", "p", "Mahalanobis 10/50/90 %", "Euclid/spread", "uneven")
+HEADER = (
+    *(
+        "data set",
+        "encoder",
+        "classes",
+        "D",
+        "d_eff",
+        "a",
+        "p",
+        "Mahalanobis 10/50/90 %",
+        "Euclid/spread",
+        "uneven",
+    ),
+    *("mean/spread", "lengths", "tails", "negative"),
+)
 
 
 def slope(values: np.ndarray) -> float:
@@ -22,8 +37,14 @@ def slope(values: np.ndarray) -> float:
 
 
 def describe(X: np.ndarray, y: np.ndarray) -> list[str]:
-    """Measure one data set; a and p are exponents of the noise and of the class means along its axes."""
-    X = X - X.mean(axis=0)
+    """Measure one data set; a and p are exponents of the noise and of the class means along its axes.
+
+    Of centred rows, `lengths` is the deviation of their lengths over the mean. `tails` is the excess kurtosis of the
+    noise along its 20 leading axes, in the median.
+    """
+    negative, mean = (X < 0).mean(), X.mean(axis=0)
+    X = X - mean
+    length = np.linalg.norm(X, axis=1)
     means = np.stack([X[y == label].mean(axis=0) for label in np.unique(y)])
     residual = X - means[y]
     variances, axes = np.linalg.eigh(residual.T @ residual / len(X))
@@ -45,6 +66,10 @@ def describe(X: np.ndarray, y: np.ndarray) -> list[str]:
         " / ".join(f"{value:.1f}" for value in np.quantile(mahalanobis, [0.1, 0.5, 0.9])),
         f"{np.median(euclid):.2f}",
         f"{uneven:.2f}",
+        f"{np.linalg.norm(mean) / np.sqrt(np.square(length).mean()):.2f}",
+        f"{length.std() / length.mean():.2f}",
+        f"{np.median(kurtosis(residual @ leading)):.1f}",
+        f"{negative:.2f}",
     ]
 
 
@@ -54,14 +79,19 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path(".cache"))
     parser.add_argument("--datasets", nargs="+", choices=SOURCES, default=of_split("development"))
+    known = [encoder for encoders in ENCODERS.values() for encoder in encoders]
+    parser.add_argument(
+        "--encoders", nargs="+", choices=known, default=["e5", "efficientnet", "speech", "columns"]
+    )
     args = parser.parse_args(argv)
     memory = Memory(args.cache, verbose=0)
     rows = []
     for name in args.datasets:
-        data = load(name, args.data, memory)
-        steps = preparation(data.modality, len(data.X))
-        X = np.asarray(data.X if steps is None else steps.fit_transform(data.X), dtype=float)
-        rows.append([name, len(np.unique(data.y)), X.shape[1], *describe(X, data.y)])
+        for encoder in (each for each in args.encoders if each in ENCODERS[SOURCES[name].modality]):
+            data = load(name, args.data, memory, encoder)
+            steps = preparation(encoder, len(data.X))
+            X = np.asarray(data.X if steps is None else steps.fit_transform(data.X), dtype=float)
+            rows.append([name, encoder, len(np.unique(data.y)), X.shape[1], *describe(X, data.y)])
     print(f"{machine()}; all rows of each set\n\n{markdown(HEADER, rows)}")
 
 

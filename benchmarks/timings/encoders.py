@@ -173,9 +173,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument(
         "--data", type=Path, required=True, help="folder with the data sets (benchmarks/README.md)"
     )
+    parser.add_argument("--texts", default=ROWS["text"], help="which set of texts")
     parser.add_argument("--rows", type=int, default=1000)
     parser.add_argument("--repeats", type=int, default=3)
     args = parser.parse_args(argv)
+    ROWS["text"] = args.texts
     print(pd.DataFrame(against_the_library(args.data, args.rows, args.repeats)).to_string(index=False))
     print()
     print(pd.DataFrame(precisions(args.data, args.rows, args.repeats)).to_string(index=False))

@@ -23,6 +23,12 @@ AUTO_ORDER: dict[Modality, tuple[str, ...]] = {
     ),
     "audio": ("whisper-small", "whisper-base", "speech-embedding"),
 }
+# What a package brings: weaker ones are taken with a word of warning.
+_OFFLINE: dict[Modality, str] = {
+    "text": "multilingual-e5-small",
+    "image": "efficientnet-lite0",
+    "audio": "speech-embedding",
+}
 _CURES: dict[Modality, str] = {
     "text": "pip install 'sktart[e5]', or name one that the Hub has, such as encoder='all-MiniLM-L6-v2'",
     "image": "pip install 'sktart[efficientnet]', or name one that the Hub has, such as encoder='dinov2-small'",
@@ -51,14 +57,20 @@ def choose_encoder(X: Any, sampling_rate: int | None = None) -> str | None:
     order = AUTO_ORDER[modality]
     # What a package holds may be in the Hub's cache instead, under its id.
     hub_ids = {name: model.hub for name, model in PACKAGED.items() if model.hub}
-    names = [known for name in order for known in (name, hub_ids.get(name)) if known]
+    names = [known for short in order for known in (hub_ids.get(short), short) if known]
     name = next(filter(is_at_hand, names), None)
     if name is None:
         raise MissingExtraError(
             f"encoder='auto' needs an encoder of {modality} on this machine, and {', '.join(order)} are not; run "
             f"{_CURES[modality]}"
         )
-    logging.getLogger("sktart").info("encoder='auto' reads %s with %s", modality, name)
+    log = logging.getLogger("sktart")
+    # Python shows warnings of loggers where nobody asked for a log.
+    weaker = names.index(name) > names.index(_OFFLINE[modality])
+    cure = f"; stronger: {_CURES[modality]}" if weaker else ""
+    log.log(
+        logging.WARNING if weaker else logging.INFO, "encoder='auto' reads %s with %s%s", modality, name, cure
+    )
     return name
 
 

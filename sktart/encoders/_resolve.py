@@ -190,6 +190,7 @@ def _hub_model(name: str) -> HubModel:
 def _suggestion(name: str) -> str:
     by_lower = {known.lower(): known for known in ("auto", *SHORT_NAMES)}
     close = get_close_matches(name.lower(), by_lower, n=2, cutoff=0.6)
+    close = close or [known for known in by_lower if name and name.lower() in known][:3]
     if close:
         return f"did you mean {' or '.join(repr(by_lower[match]) for match in close)}?"
     return f"short names are {', '.join(by_lower.values())}"

@@ -78,8 +78,8 @@ def _check_files(rows: list[Any], kind: Modality) -> None:
     for row in rows:
         if not isfile(row):  # noqa: PTH113 - unlike that of Path, it raises for no name
             raise ValueError(
-                f"rows that end like files of {kind} must be files; {str(row)!r} is none in {str(Path.cwd())!r}, so "
-                "correct the path, or name an encoder of texts if these are texts"
+                f"rows that end like files of {kind} must be such files; there is no {str(row)!r} in "
+                f"{str(Path.cwd())!r}, so correct the path, or name an encoder of texts if these are texts"
             )
 
 

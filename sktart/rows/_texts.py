@@ -65,7 +65,7 @@ def as_texts(X: Any, reader: str) -> list[str]:
         if not isinstance(entry, str):
             raise ValueError(
                 f"{reader} reads text, but row {row} holds {entry!r} ({type(entry).__name__}); "
-                "pass a flat sequence of str, or encoder=None if X holds numbers"
+                "pass a flat sequence of str, or let encoder='auto' choose an encoder of such rows"
             )
         try:
             entry.encode()
@@ -97,4 +97,7 @@ def _one_column(X: Any, reader: str) -> list[Any]:
             f"{reader} reads one column of text; got X of shape {shape}: pass one column, "
             "or give each its own TartTransformer in a sklearn.compose.ColumnTransformer"
         )
-    raise ValueError(f"{reader} reads text; got numbers of shape {shape}, so pass texts or encoder=None")
+    raise ValueError(
+        f"{reader} reads text; got numbers of shape {shape}, so pass texts, or let encoder='auto' choose an encoder of "
+        "such rows"
+    )

@@ -156,3 +156,17 @@ def test_queries_of_a_shift_are_of_another_set(tmp_path):
     rows, y, is_test = readers.read_shifted(tmp_path, "sst2_to_imdb")
     assert rows == ["a", "b", "c!", "d!"]
     assert (y.tolist(), is_test.tolist()) == ([0, 1, 0, 1], [False, False, True, True])
+
+
+@pytest.mark.filterwarnings("ignore:The fitted attributes of LogisticRegressionCV:FutureWarning")
+@pytest.mark.parametrize(
+    "name", ["LogisticRegressionCV + description score", "self-training + description score"]
+)
+@pytest.mark.parametrize("per_class", [1, 2, 3])
+def test_few_labels_are_enough(name, per_class):
+    """Folds of a fold may lack a class or have one row of it."""
+    X, y = clouds(30)
+    labels = np.where(np.arange(len(y)) % 30 < per_class, y, knowing.UNLABELLED)
+    rows = slice(None) if "pool" in methods.METHODS[name].uses else labels != knowing.UNLABELLED
+    classifier = methods.METHODS[name].make(X[rows], labels[rows], None)
+    assert classifier.fit(X[rows], labels[rows], class_vectors=GOOD).predict_proba(X).shape == (60, 2)

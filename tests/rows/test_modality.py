@@ -65,6 +65,7 @@ def test_files_are_told_by_their_suffix(tmp_path, suffix, modality):
     assert modality_of(paths) == modality_of(list(map(str, paths))) == modality
     if modality != "text":
         with pytest.raises(
-            ValueError, match=rf"rows that end like files of {modality} must be files; 'missing"
+            ValueError,
+            match=rf"rows that end like files of {modality} must be such files; there is no 'missing",
         ):
             modality_of([*paths, Path(f"missing{suffix}")])

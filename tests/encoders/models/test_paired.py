@@ -132,7 +132,7 @@ def test_a_mistyped_path_is_no_text(tiny, tmp_path):
     transformer = encoder_for(tiny("clip"), "clip").fit(IMAGES)
     assert transformer.transform([tmp_path / "0.png"]).shape == (1, 24)
     with pytest.raises(
-        ValueError, match=r"rows that end like files of image must be files; 'typo.png' is none"
+        ValueError, match=r"rows that end like files of image must be such files; there is no 'typo.png'"
     ):
         transformer.transform([tmp_path / "0.png", "typo.png"])
 
