@@ -23,6 +23,7 @@ from sklearn.preprocessing import Normalizer, StandardScaler
 from sklearn.semi_supervised import SelfTrainingClassifier
 from sklearn.svm import LinearSVC
 
+from benchmarks.fewshot.held_out_ridge import HeldOutRidge
 from benchmarks.fewshot.knowing import (
     DescriptionRows,
     DescriptionScore,
@@ -137,6 +138,7 @@ METHODS = {
         lambda X, y, checkpoint: calibrated(StrengthRidge(1.0), y, "temperature"),
         min_per_class=2,
     ),
+    "ridge, held-out strength": Method(lambda X, y, checkpoint: HeldOutRidge()),
     "shrinkage LDA": Method(
         lambda X, y, checkpoint: LinearDiscriminantAnalysis(solver="lsqr", shrinkage="auto")
     ),

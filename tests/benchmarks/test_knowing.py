@@ -11,7 +11,7 @@ from made_data import make_data
 from sklearn.linear_model import LogisticRegression
 from sklearn.semi_supervised import SelfTrainingClassifier
 
-from benchmarks.fewshot import cells, contexts, knowing, methods, readers
+from benchmarks.fewshot import cells, contexts, held_out_ridge, knowing, methods, readers
 from benchmarks.fewshot import run as fewshot
 from sktart.reasoners._ridge import solve_ridge
 
@@ -170,3 +170,24 @@ def test_few_labels_are_enough(name, per_class):
     rows = slice(None) if "pool" in methods.METHODS[name].uses else labels != knowing.UNLABELLED
     classifier = methods.METHODS[name].make(X[rows], labels[rows], None)
     assert classifier.fit(X[rows], labels[rows], class_vectors=GOOD).predict_proba(X).shape == (60, 2)
+
+
+def test_held_out_ridge_chooses_by_rows_it_has_not_seen():
+    X, y = clouds(40, spread=0.7)
+    wide = np.hstack([X, RNG.normal(scale=3, size=(80, 60))])
+    classifier = held_out_ridge.HeldOutRidge().fit(wide[::2], y[::2])
+    proba = classifier.predict_proba(wide[1::2])
+    np.testing.assert_allclose(proba.sum(axis=1), 1)
+    losses = {
+        strength: -np.log(proba_of(strength, wide[::2], y[::2], wide[1::2], classifier.temperature_)[
+            np.arange(40), y[1::2]
+        ]).mean()
+        for strength in (8.0, 1.0, 1 / 8, 1 / 64)
+    }  # fmt: skip
+    ours = -np.log(proba[np.arange(40), y[1::2]]).mean()
+    assert ours == pytest.approx(min(losses.values()), rel=0.05)
+
+
+def proba_of(strength, X, y, asked, temperature):
+    decision = knowing.StrengthRidge(strength).fit(X, y).decision_function(asked)
+    return 1 / (1 + np.exp(np.outer(-2 * decision / temperature, [-1, 1])))
