@@ -109,10 +109,10 @@ def self_training() -> ClassifierMixin:
     return SelfTrainingClassifier(logistic_regression())
 
 
-def knowing(make: Callable[[np.ndarray], ClassifierMixin], *uses: Literal["pool", "descriptions"]) -> Method:
-    """Make a method for texts that needs what users know besides labelled rows; `make` gets the labels."""
+def knowing(make: Callable[[], ClassifierMixin], *uses: Literal["pool", "descriptions"]) -> Method:
+    """Make a method for texts that needs what users know besides labelled rows."""
     return Method(
-        lambda X, y, checkpoint: make(y[y >= 0]),
+        lambda X, y, checkpoint: make(),
         modalities=frozenset({"text"}),
         uses=frozenset(uses),
         is_default=False,
@@ -133,7 +133,7 @@ METHODS = {
         lambda X, y, checkpoint: calibrated(RidgeClassifierCV(alphas=CS), y, "temperature"),
         min_per_class=2,
     ),
-    # The strength that feeds the gram reasoner and decides best on its own.
+    # One of the four that feed the gram reasoner.
     "ridge of strength 1 + temperature": Method(
         lambda X, y, checkpoint: calibrated(StrengthRidge(1.0), y, "temperature"),
         min_per_class=2,
@@ -157,20 +157,20 @@ METHODS = {
         is_default=False,
     ),
     "prior": Method(lambda X, y, checkpoint: DummyClassifier(strategy="prior")),
-    "self-training": knowing(lambda y: self_training(), "pool"),
-    "label spreading": knowing(lambda y: Spreading(), "pool"),
-    "zero-shot": knowing(lambda y: ZeroShot(), "descriptions"),
+    "self-training": knowing(self_training, "pool"),
+    "label spreading": knowing(Spreading, "pool"),
+    "zero-shot": knowing(ZeroShot, "descriptions"),
     "LogisticRegressionCV, description rows": knowing(
-        lambda y: DescriptionRows(TunedLogisticRegression()), "descriptions"
+        lambda: DescriptionRows(TunedLogisticRegression()), "descriptions"
     ),
     "LogisticRegressionCV + description score": knowing(
-        lambda y: DescriptionScore(TunedLogisticRegression()), "descriptions"
+        lambda: DescriptionScore(TunedLogisticRegression()), "descriptions"
     ),
     "self-training + description score": knowing(
-        lambda y: DescriptionScore(self_training()), "pool", "descriptions"
+        lambda: DescriptionScore(self_training()), "pool", "descriptions"
     ),
     "self-training, description rows": knowing(
-        lambda y: DescriptionRows(self_training()), "pool", "descriptions"
+        lambda: DescriptionRows(self_training()), "pool", "descriptions"
     ),
     # A minute or more a fit.
     "contrastive fine-tuning": Method(

@@ -4,7 +4,8 @@
 
 Prints, for each encoder at hand, milliseconds a row of the library's own call and of ``TartTransformer.transform`` on
 the same rows in turns, the least cosine between both, and the megabytes of its files. Then what ``dtype="bfloat16"``
-does to MiniLM, and the seconds until a fresh process has fitted a pipeline. Nothing else should run meanwhile.
+and integers do to MiniLM, and the seconds until a fresh process has fitted a pipeline. Nothing else should run
+meanwhile.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from time import perf_counter
@@ -139,17 +141,33 @@ def against_the_library(folder: Path, n: int, repeats: int) -> Iterator[dict[str
         yield line
 
 
+def quantised_minilm() -> Callable[[Any], Any]:
+    """Return the call of sentence-transformers with linear layers in integers of 8 bits."""
+    import torch
+    from sentence_transformers import SentenceTransformer
+
+    folder = locate(SHORT_NAMES[MINILM], local_files_only=True)
+    model = SentenceTransformer(str(folder), device="cpu").eval()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # torch will drop it
+        model = torch.ao.quantization.quantize_dynamic(model, {torch.nn.Linear}, dtype=torch.qint8)
+    return lambda texts: model.encode(texts, batch_size=32, show_progress_bar=False)
+
+
 def precisions(folder: Path, n: int, repeats: int) -> Iterator[dict[str, Any]]:
-    """Yield what half precision does to MiniLM: its time, its vectors, and how much they depend on the batch."""
+    """Yield what less precision does to MiniLM: its time, its vectors, and how much they depend on the batch."""
     rows = rows_of("text", folder, n)
-    full = TartTransformer(MINILM, progress=False).fit_transform(rows)
-    for dtype in ("float32", "bfloat16"):
-        transformer = TartTransformer(MINILM, dtype=dtype, progress=False).fit(rows[:2])
-        vectors = transformer.transform(rows)
-        alone = np.concatenate([transformer.transform([row]) for row in rows[:50]])
+    calls = {
+        dtype: TartTransformer(MINILM, dtype=dtype, progress=False).fit(rows[:2]).transform
+        for dtype in ("float32", "bfloat16")
+    }
+    full = calls["float32"](rows)
+    for dtype, encode in (calls | {"int8": quantised_minilm()}).items():
+        vectors = encode(rows)
+        alone = np.concatenate([encode([row]) for row in rows[:50]])
         yield {
             "dtype": dtype,
-            "ms a row": round(1000 * in_turns([lambda: transformer.transform(rows)], repeats)[0] / n, 3),  # noqa: B023
+            "ms a row": round(1000 * in_turns([lambda: encode(rows)], repeats)[0] / len(rows), 3),  # noqa: B023
             "least cosine": round(float((vectors * full).sum(1).min()), 4),
             "alone - in a batch": f"{abs(alone - vectors[:50]).max():.0e}",
         }

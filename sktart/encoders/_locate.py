@@ -154,10 +154,8 @@ def _in_package(model: HubModel, revision: str | None) -> Path:
 
 
 def _on_hub(model: HubModel, revision: str | None) -> Path:
-    hub, marks = (
-        import_client(EncoderError),
-        [_MARKS[model.kind]] if model.kind else list(dict.fromkeys(_MARKS.values())),
-    )
+    hub = import_client(EncoderError)
+    marks = [_MARKS[model.kind]] if model.kind else list(dict.fromkeys(_MARKS.values()))
     try:
         # Without a network a download tries for half a minute; this request does not try again.
         info = hub.HfApi(**SENDER).model_info(model.repo, revision=revision, timeout=request_timeout())

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 from test_benchmark_data import made_clips, write_clips, write_images, write_texts
 
-from benchmarks.studies import which_encoder
+from benchmarks.studies import encoder_settings, which_encoder
 from benchmarks.timings import encoders
 
 
@@ -47,4 +47,18 @@ def test_times_of_encoders(tmp_path, capsys, monkeypatch):
     for name in encoders.BARE:
         assert float(lines[name][3]) > 0.9999
     assert float(lines["bfloat16"][2]) > 0.97
+    assert 0.5 < float(lines["int8"][2]) < 0.97
     assert "resemblyzer" in lines
+
+
+def test_settings_of_encoders_are_put_back(tmp_path):
+    from sktart.encoders.packaged import _speech
+
+    before, digits = _speech._SILENCE, np.arange(60) % 2
+    clips = made_clips(*[900 + 200 * digit for digit in digits])
+    speaker = np.repeat([0, 1, 2, 3, 4, 5], 10)
+    write_clips(tmp_path / "fsdd_digits.npz", clips, digits, np.zeros(60, dtype=bool), speaker=speaker)
+    lines = list(encoder_settings.compare(tmp_path, "fsdd_a", "speech-embedding", rows=30, seeds=2))
+    assert [line[1] for line in lines[::2]] == [f"_SILENCE = {samples}" for samples in (0, 2560, 5120, 10240)]
+    assert all(0 <= float(line[3]) <= 1 for line in lines)
+    assert _speech._SILENCE == before

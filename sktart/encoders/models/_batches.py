@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     import torch
@@ -59,3 +62,19 @@ def group_by_size(
             group = []
         group.append(row)
     yield group
+
+
+def encode_batches(
+    batches: Iterable[Batch], encode: Callable[[Batch], torch.Tensor], bar: Any
+) -> NDArray[np.float32]:
+    """Encode batch after batch without gradients, move a bar along, and bring the vectors into the order of rows."""
+    import torch
+
+    order: list[int] = []
+    vectors = []
+    with torch.inference_mode(), bar:
+        for batch in batches:
+            vectors.append(encode(batch).float().cpu().numpy())
+            order += batch.rows
+            bar.update(len(batch.rows))
+    return np.concatenate(vectors)[np.argsort(order)]

@@ -8,14 +8,13 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from sktart._runtime import resolve_device
 from sktart.encoders._base import Encodings, ModelEncoder, Reads, Rows, as_encodings, encode_distinct
 from sktart.encoders._options import ModelOptions, refuse_options
 from sktart.encoders.cache._hashing import digest
-from sktart.encoders.models._batches import Batch
+from sktart.encoders.models._batches import Batch, encode_batches
 from sktart.encoders.models._clips import clip_batches
 from sktart.encoders.models._cuts import warn_of_cuts
 from sktart.encoders.models._images import image_batches
@@ -80,18 +79,14 @@ class PairedEncoder(ModelEncoder):
             warn_of_cuts(rows, texts.processor, texts.max_length, self.name, self.options.text_prefix)
 
     def _encode(self, rows: Any, side: Pretrained, batches: Callable[..., Iterator[Batch]]) -> NDArray[Any]:
-        import torch
+        from torch.nn.functional import normalize
 
         features = getattr(side.model, f"get_{side.modality}_features")
-        order: list[int] = []
-        vectors = []
-        with torch.inference_mode(), progress_bar(self.options, self.name, len(rows)) as bar:
-            for batch in batches(rows, side, self.options):
-                pooled = features(**batch.inputs).pooler_output
-                vectors.append(torch.nn.functional.normalize(pooled.float()).cpu().numpy())
-                order += batch.rows
-                bar.update(len(batch.rows))
-        return np.concatenate(vectors)[np.argsort(order)]
+        return encode_batches(
+            batches(rows, side, self.options),
+            lambda batch: normalize(features(**batch.inputs).pooler_output.float()),
+            progress_bar(self.options, self.name, len(rows)),
+        )
 
     def _load(self) -> _Pair:
         folder = find_folder(self.source, self.options)

@@ -6,13 +6,12 @@ from collections.abc import Callable, Iterator
 from inspect import signature
 from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
 from sktart.encoders._base import Encodings, ModelEncoder, Reads, Rows, as_encodings, encode_distinct
 from sktart.encoders._options import ModelOptions, refuse_options
 from sktart.encoders.cache._hashing import digest
-from sktart.encoders.models._batches import Batch
+from sktart.encoders.models._batches import Batch, encode_batches
 from sktart.encoders.models._clips import clip_batches
 from sktart.encoders.models._cuts import warn_of_cuts
 from sktart.encoders.models._images import image_batches
@@ -67,17 +66,11 @@ class TransformersEncoder(ModelEncoder):
             )
 
     def _encode(self, rows: Any, pretrained: Pretrained) -> NDArray[Any]:
-        import torch
+        def encode(batch: Batch) -> Any:
+            return pool(self._states(pretrained.model, batch), batch.counts, self.options.pooling)
 
-        order: list[int] = []
-        vectors = []
-        with torch.inference_mode(), progress_bar(self.options, self.name, len(rows)) as bar:
-            for batch in _BATCHES[pretrained.modality](rows, pretrained, self.options):
-                states = self._states(pretrained.model, batch)
-                vectors.append(pool(states, batch.counts, self.options.pooling).float().cpu().numpy())
-                order += batch.rows
-                bar.update(len(batch.rows))
-        return np.concatenate(vectors)[np.argsort(order)]
+        batches = _BATCHES[pretrained.modality](rows, pretrained, self.options)
+        return encode_batches(batches, encode, progress_bar(self.options, self.name, len(rows)))
 
     def _states(self, model: Any, batch: Batch) -> Any:
         """Return the states of the layer, of shape (B, L, W)."""

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 _SIDE = 224  # pixels, as in its training
 # Its training took (pixel - 127) / 128: `efficientnet_lite_builder.py` of the authors.
 _MEAN, _SCALE = 127.0, 128.0
+# Better than bicubic on small pictures: benchmarks/studies/encoder_settings.py.
+_SCALING = "BILINEAR"
 
 
 def load(weights: Path, *, device: torch.device) -> Callable[[list[NDArray[Any]]], NDArray[np.float32]]:
@@ -32,8 +34,8 @@ def load(weights: Path, *, device: torch.device) -> Callable[[list[NDArray[Any]]
     at_once = 1 if device.type == "cpu" else None
 
     def prepare(image: NDArray[Any]) -> NDArray[np.float32]:
-        # Whole images, as their margins may matter. On cifar10 bilinear scaling was 3 points better than bicubic.
-        scaled = image_module.fromarray(image).resize((_SIDE, _SIDE), image_module.Resampling.BILINEAR)
+        # Whole images, as their margins may matter.
+        scaled = image_module.fromarray(image).resize((_SIDE, _SIDE), image_module.Resampling[_SCALING])
         return (np.asarray(scaled, dtype=np.float32) - _MEAN) / _SCALE
 
     def encode(images: list[NDArray[Any]]) -> NDArray[np.float32]:

@@ -19,8 +19,7 @@ from sktart.rows._clips import Clip
 _RATE = 16_000  # hertz
 # The network sees windows of 76 frames, each 8 frames after the one before.
 _WINDOW, _STEP, _BANDS, _WIDTH = 76, 8, 32, 96
-# Silence before and after a clip, so that windows see how it begins and ends: on spoken digits with two labels each,
-# 0.95 of the answers were right instead of 0.78.
+# Silence before and after a clip, so that windows see how it begins and ends: benchmarks/studies/encoder_settings.py.
 _SILENCE = _RATE * 32 // 100
 _SAMPLES_A_WINDOW = 512 + 160 * (_WINDOW - 1)
 
