@@ -14,6 +14,8 @@ __version__ = "0.2.0"
 
 if TYPE_CHECKING:
     from sktart.encoders.in_context._prompt import Prompt
+    from sktart.estimators._classifier import TartClassifier
+    from sktart.estimators._folds import LabelledFolds
     from sktart.estimators._reasoner import TartReasoner
     from sktart.estimators._transformer import TartTransformer
     from sktart.persistence import load, save
@@ -22,7 +24,9 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it. Imported at first use: scikit-learn alone takes most of a second.
 _MODULES = {
+    "LabelledFolds": "sktart.estimators._folds",
     "Prompt": "sktart.encoders.in_context._prompt",
+    "TartClassifier": "sktart.estimators._classifier",
     "TartReasoner": "sktart.estimators._reasoner",
     "TartTransformer": "sktart.estimators._transformer",
     "import_tart": "sktart.zoo._import_tart",
@@ -33,7 +37,9 @@ _MODULES = {
 }
 
 __all__ = [
+    "LabelledFolds",
     "Prompt",
+    "TartClassifier",
     "TartReasoner",
     "TartTransformer",
     "__version__",

@@ -182,8 +182,8 @@ def test_at_most_six_modules_stand_beside_the_folders():
 def test_public_names_are_there_and_unknown_ones_are_named():
     import sktart
 
-    names = {"Prompt", "TartReasoner", "TartTransformer", "import_tart", "list_checkpoints"}
-    names |= {"load", "load_checkpoint", "save", "__version__"}
+    names = {"LabelledFolds", "Prompt", "TartClassifier", "TartReasoner", "TartTransformer"}
+    names |= {"import_tart", "list_checkpoints", "load", "load_checkpoint", "save", "__version__"}
     assert names == set(sktart.__all__)
     assert set(sktart.__all__) <= set(dir(sktart))
     for name in sktart.__all__:

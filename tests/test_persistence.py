@@ -212,8 +212,8 @@ def test_another_config_for_the_same_weights_is_refused(folder):
 
 def test_a_pickle_of_another_format_is_refused(monkeypatch):
     content = pickle.dumps(fit()[0])
-    monkeypatch.setattr(sktart.contexts._fitted, "FORMAT", 2)
-    with pytest.raises(SavedModelError, match=r"in format 1; sktart .* reads format 2: load it with sktart"):
+    monkeypatch.setattr(sktart.contexts._fitted, "FORMAT", 3)
+    with pytest.raises(SavedModelError, match=r"in format 2; sktart .* reads format 3: load it with sktart"):
         pickle.loads(content)
 
 

@@ -1,16 +1,13 @@
-"""ContextRows: rows with their labels, or none, and weights; and the contexts that a reasoner reads of them."""
+"""ContextRows: rows with their labels, or none, and weights; and draws of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
-
-if TYPE_CHECKING:
-    from sktart.reasoners._base import Reasoner
 
 
 @dataclass(frozen=True)
@@ -82,6 +79,8 @@ class ContextRows:
         >>> sorted(zip(merged.x.ravel().tolist(), merged.codes.tolist(), merged.weight.tolist()))
         [(1.0, 1, 1.0), (2.0, 0, 2.0)]
         """
+        if not len(self):
+            return self
         x = self.x.astype(np.float64) + 0.0  # turns -0.0 into 0.0
         rows = x if self.codes is None else np.column_stack([x, self.codes])
         keys = np.ascontiguousarray(rows).view(f"V{rows.shape[1] * rows.itemsize}").ravel()
@@ -91,18 +90,6 @@ class ContextRows:
         total = np.bincount(is_new.cumsum() - 1, weights=self.weight[order])
         first = self.take(order[is_new])
         return ContextRows(x[order[is_new]], first.codes, total, first.numbers)
-
-    def read(self, reasoner: Reasoner, n_classes: int) -> Any:
-        """Run the rows through a reasoner once, and return what it makes of them, as `Reasoner.read_context` does."""
-        import torch
-
-        rows = self if reasoner.reads_in_order else self.merged()
-        device = next(reasoner.parameters()).device
-        x, codes, weight = (
-            torch.from_numpy(part)[None].to(device) for part in (rows.x, rows.codes, rows.weight)
-        )
-        with torch.inference_mode():
-            return reasoner.read_context(x, codes, n_classes, weight)
 
     def _stratified(self, size: int, rng: np.random.RandomState) -> NDArray[Any]:
         """Draw the numbers of `size` rows in random order, classes in proportion but each at least once."""

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from sktart._runtime import resolve_device, resolve_dtype
-from sktart.contexts._context_rows import ContextRows
+from sktart.contexts._known import Known
 from sktart.estimators._validation import (
     PATH,
     RANDOM_STATE,
@@ -18,6 +18,7 @@ from sktart.estimators._validation import (
     check_params,
     integer,
     optional,
+    warn_of_draw,
     warn_of_scale,
 )
 from sktart.zoo._registry import share_checkpoint
@@ -41,6 +42,7 @@ class BaseInContext(BaseEstimator):
         "checkpoint": PATH,
         "n_permutations": integer(1),
         "max_context": optional(integer(1)),
+        "max_unlabelled": optional(integer(1)),
         "batch_size": optional(integer(1)),
         "device": TEXT,
         "dtype": TEXT,
@@ -53,6 +55,7 @@ class BaseInContext(BaseEstimator):
         *,
         n_permutations: int = 1,
         max_context: int | None = None,
+        max_unlabelled: int | None = 1000,
         batch_size: int | None = None,
         device: str = "auto",
         dtype: str = "float32",
@@ -61,6 +64,7 @@ class BaseInContext(BaseEstimator):
         self.checkpoint = checkpoint
         self.n_permutations = n_permutations
         self.max_context = max_context
+        self.max_unlabelled = max_unlabelled
         self.batch_size = batch_size
         self.device = device
         self.dtype = dtype
@@ -79,25 +83,33 @@ class BaseInContext(BaseEstimator):
         device, dtype = resolve_device(self.device), resolve_dtype(self.dtype)
         return share_checkpoint(self.checkpoint, device=device, dtype=dtype, n_features=n_features)
 
-    def _read_contexts(
-        self, checkpoint: Checkpoint, rows: ContextRows, n_classes: int
-    ) -> tuple[list[ContextRows], list[Any]]:
-        """Return the rows of each context, and what the reasoner makes of them."""
+    def _read_contexts(self, checkpoint: Checkpoint, known: Known) -> tuple[list[Known], list[Any]]:
+        """Return what each context holds, and what the reasoner makes of it."""
         reasoner = checkpoint.reasoner
-        self._check_fits(checkpoint, rows, n_classes)
+        self._check_fits(checkpoint, known)
         if reasoner.reads_in_order:
-            warn_of_scale(checkpoint.name, rows.x)
-        drawn = rows.draw(
+            warn_of_scale(checkpoint.name, known.labelled.x)
+        drawn = known.draw(
             max_rows=self.max_context,
+            max_pool=self.max_unlabelled,
             n_draws=self.n_permutations,
             in_order=reasoner.reads_in_order,
             random_state=self.random_state,
         )
-        return drawn, [part.read(reasoner, n_classes) for part in drawn]
+        if len(drawn[0].pool) < len(known.pool):
+            warn_of_draw(len(drawn[0].pool), len(known.pool))
+        return drawn, [part.read(reasoner) for part in drawn]
 
-    def _check_fits(self, checkpoint: Checkpoint, rows: ContextRows, n_classes: int) -> None:
+    def _check_fits(self, checkpoint: Checkpoint, known: Known) -> None:
         """Compare data with what the reasoner can take, before any work."""
-        reasoner, name, n_features = checkpoint.reasoner, checkpoint.name, rows.x.shape[1]
+        reasoner, name = checkpoint.reasoner, checkpoint.name
+        rows, n_classes = known.labelled, known.n_classes
+        n_features = rows.x.shape[1]
+        if known.has_more and not reasoner.reads_pool:
+            what = "class_vectors" if not len(known.pool) else f"y without a label in {len(known.pool)} rows"
+            raise ValueError(
+                f"checkpoint {name!r} reads labelled rows only; got {what}: take 'gram-base', or leave these out"
+            )
         if self.max_context is not None and self.max_context < n_classes:
             raise ValueError(
                 f"max_context (={self.max_context}) must be at least the number of classes, {n_classes}"

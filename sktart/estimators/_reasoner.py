@@ -17,7 +17,7 @@ from sktart.estimators._validation import (
     Constraint,
     check_fitted,
     number,
-    validate_labelled,
+    validate_known,
     validate_queries,
 )
 
@@ -48,6 +48,11 @@ class TartReasoner(ClassifierMixin, BaseInContext):
     max_context : int or None, default=None
         Most rows in one context. If there are more, each context is a random draw of that many, stratified by class,
         whatever the weights (`context_rows_` tells which). None reads all rows; if a reasoner cannot, `fit` says so.
+    unlabelled : object, default=None
+        One more marker of rows without a label, beside missing labels, such as -1; None for no other.
+    max_unlabelled : int or None, default=1000
+        Most rows without a label that are read. If there are more, a random draw of that many is read, and `fit` warns.
+        None reads all; time and memory grow with the square of all rows.
     batch_size : int or None, default=None
         Query rows in one forward pass; memory grows with it. None means 256, or fewer for long contexts. A smaller
         call is filled up to that many, so a row gets the same bits in any call. If rows come one at a time, 1 is
@@ -62,14 +67,16 @@ class TartReasoner(ClassifierMixin, BaseInContext):
     Attributes
     ----------
     classes_ : ndarray of shape (C,)
-        Labels seen in `fit` with a positive weight, sorted.
+        Labels seen in `fit` with a positive weight or a description, sorted.
     n_features_in_ : int
     feature_names_in_ : ndarray of shape (D,)
         Only when X had string column names.
     checkpoint_ : str
         Name of the checkpoint in use.
     context_rows_ : list of ndarray of shape (n,)
-        Indices of the rows given to `fit` that each context holds, in the order of reading.
+        Indices of the labelled rows given to `fit` that each context holds, in the order of reading.
+    unlabelled_rows_ : ndarray of shape (n,)
+        Indices of the rows without a label that were read.
 
     References
     ----------
@@ -102,6 +109,8 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         temperature: float = 1.0,
         n_permutations: int = 1,
         max_context: int | None = None,
+        unlabelled: Any = None,
+        max_unlabelled: int | None = 1000,
         batch_size: int | None = None,
         device: str = "auto",
         dtype: str = "float32",
@@ -111,6 +120,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
             checkpoint,
             n_permutations=n_permutations,
             max_context=max_context,
+            max_unlabelled=max_unlabelled,
             batch_size=batch_size,
             device=device,
             dtype=dtype,
@@ -118,19 +128,26 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         )
         self.class_weight = class_weight
         self.temperature = temperature
+        self.unlabelled = unlabelled
 
-    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TartReasoner:
-        """Keep labelled rows as context.
+    def fit(self, X: Any, y: Any, sample_weight: Any = None, *, class_vectors: Any = None) -> TartReasoner:
+        """Keep labelled rows as context, and what else is known.
 
         Parameters
         ----------
         X : array-like of shape (N, D)
             Finite numbers.
         y : array-like of shape (N,)
-            Labels of any kind that sorts.
+            Labels of any kind that sorts. A missing label (None, NaN or ``pd.NA``), or the marker `unlabelled`, marks
+            a row without a label: the reasoner reads where such rows lie. All labels may be missing where
+            `class_vectors` describes the classes.
         sample_weight : array-like of shape (N,), optional
             Counts of rows, with a sum between 1e-6 and 1e12. A row of weight 0 is left out, one of weight 2 counts
             twice. So weights that sum to 1 stand for one row, and give unsure answers.
+        class_vectors : dict, optional
+            What is said of each class, encoded as the rows are: from a label to an array of shape (D,), or (k, D) for
+            several descriptions, which are averaged. At least two classes; they may be without a labelled row. The
+            reasoner weighs descriptions by how well they fit the labelled rows.
 
         Returns
         -------
@@ -139,7 +156,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         Raises
         ------
         ValueError
-            If a parameter, X, y or the weights break their rule; the message names it.
+            If a parameter, X, y, the weights or `class_vectors` break their rule; the message names it.
         TypeError
             If X is sparse.
         CheckpointError
@@ -148,23 +165,25 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         Warns
         -----
         UserWarning
-            If a reasoner of the decoder family gets features that are far from unit variance.
+            If a reasoner of the decoder family gets features that are far from unit variance, or there are more than
+            `max_unlabelled` rows without a label.
         """
         self._check_params()
         # A fit that fails must not leave the answers of a former one.
         self.__dict__.pop("_fitted", None)
-        rows, classes = validate_labelled(self, X, y, sample_weight)
-        prior_shift = self._prior_shift(rows, classes)
-        checkpoint = self._load(rows.x.shape[1])
-        drawn, contexts = self._read_contexts(checkpoint, rows, len(classes))
+        known, classes = validate_known(self, X, y, sample_weight, class_vectors, self.unlabelled)
+        prior_shift = self._prior_shift(known.labelled, classes)
+        checkpoint = self._load(known.labelled.x.shape[1])
+        drawn, contexts = self._read_contexts(checkpoint, known)
         self.classes_, self.checkpoint_ = classes, checkpoint.name
-        self.context_rows_ = [part.numbers for part in drawn]
+        self.context_rows_ = [part.labelled.numbers for part in drawn]
+        self.unlabelled_rows_ = drawn[0].pool.numbers.copy()
         self._fitted = FittedContext(
             checkpoint,
             contexts,
             device=self.device,
             dtype=self.dtype,
-            batch_size=self._queries_per_chunk(checkpoint, len(drawn[0])),
+            batch_size=self._queries_per_chunk(checkpoint, len(drawn[0].labelled) + len(drawn[0].pool)),
             temperature=self.temperature,
             log_prior_shift=prior_shift,
         )
@@ -214,6 +233,13 @@ class TartReasoner(ClassifierMixin, BaseInContext):
 
     def _prior_shift(self, rows: ContextRows, classes: np.ndarray) -> np.ndarray:
         """Return what `class_weight` adds to the log-probability of each class."""
+        assert rows.codes is not None
+        absent = np.setdiff1d(np.arange(len(classes)), rows.codes)
+        if isinstance(self.class_weight, str) and len(absent):
+            raise ValueError(
+                f"class_weight='balanced' needs a labelled row of each class; {classes[absent[0]]!r} has none: "
+                "pass None or a dict of factors"
+            )
         shares = compute_class_weight(
             self.class_weight, classes=classes, y=classes[rows.codes], sample_weight=rows.weight
         )

@@ -268,6 +268,11 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return self._project(encodings)
 
     @property
+    def _reads_text(self) -> bool:
+        """Whether texts can be encoded, once fitted."""
+        return "text" in self._reads
+
+    @property
     def _n_features_out(self) -> int:
         return self.n_features_out_
 

@@ -12,9 +12,16 @@ import numpy as np
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
-from sklearn.utils.validation import check_array, check_is_fitted, validate_data
+from sklearn.utils.validation import (
+    check_array,
+    check_consistent_length,
+    check_is_fitted,
+    validate_data,
+)
 
 from sktart.contexts._context_rows import ContextRows
+from sktart.contexts._known import Known
+from sktart.estimators._labels import check_class_vectors, merge_labels, split_labels
 from sktart.rows._texts import holds_text
 
 FLOATS = [np.float64, np.float32]
@@ -112,10 +119,10 @@ def record_features(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
     validate_data(estimator, X, reset=reset, skip_check_array=True)
 
 
-def validate_labelled(
-    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any
-) -> tuple[ContextRows, Any]:
-    """Check labelled rows of a classifier, and leave out those of weight 0.
+def validate_known(
+    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, class_vectors: Any, unlabelled: Any
+) -> tuple[Known, Any]:
+    """Check what a classifier is given to read, and leave out rows of weight 0.
 
     Parameters
     ----------
@@ -123,22 +130,43 @@ def validate_labelled(
         Gets ``n_features_in_`` and, from a frame, ``feature_names_in_``.
     X : array-like of shape (n, D)
     y : array-like of shape (n,)
+        A missing label, or `unlabelled` where that is not None, marks a row without a label.
     sample_weight : array-like of shape (n,) or None
+    class_vectors : dict or None
+        From labels to vectors, see :func:`~sktart.estimators._labels.check_class_vectors`.
+    unlabelled : object
 
     Returns
     -------
-    rows : ContextRows
+    known : Known
         Copies of the rows with a positive weight.
     classes : ndarray of shape (C,)
-        Their labels, sorted.
+        Their labels and those of `class_vectors`, sorted.
     """
     _refuse_all_but_dense_numbers(estimator, X)
-    X, y = validate_data(estimator, X, y, copy=True, dtype=FLOATS)
-    check_classification_targets(y)
+    has_label, labels = split_labels(y, unlabelled)
+    if has_label.all():
+        X, labels = validate_data(estimator, X, y, copy=True, dtype=FLOATS)
+    else:
+        X = validate_data(estimator, X, copy=True, dtype=FLOATS)
+        check_consistent_length(X, has_label)
+    check_classification_targets(labels)
     weight = np.ones(len(X)) if sample_weight is None else _checked_weight(sample_weight, len(X))
-    used = np.flatnonzero(weight)
-    classes, codes = np.unique(y[used], return_inverse=True)
-    return ContextRows(X[used], codes, weight[used], used), classes
+    used, pool = np.flatnonzero(weight * has_label), np.flatnonzero(weight * ~has_label)
+    used_labels = labels[weight[has_label] > 0]
+    described = None if class_vectors is None else check_class_vectors(class_vectors, X.shape[1], unlabelled)
+    if not len(used) and described is None:
+        raise ValueError(
+            f"y must have a label for at least one row; all {len(y)} are without: give some rows a label, or describe "
+            "two classes or more, by class_vectors here or class_descriptions of TartClassifier"
+        )
+    classes, codes = merge_labels(used_labels, described)
+    return Known(
+        ContextRows(X[used], codes, weight[used], used),
+        ContextRows(X[pool], None, weight[pool], pool),
+        len(classes),
+        None if described is None else described.table(classes),
+    ), classes
 
 
 def _checked_weight(sample_weight: Any, n_rows: int) -> Any:
@@ -180,6 +208,16 @@ def warn_of_scale(checkpoint: str, X: Any) -> None:
             UserWarning,
             stacklevel=4,
         )
+
+
+def warn_of_draw(n_read: int, n_rows: int) -> None:
+    """Warn the caller of ``fit`` that not all rows without a label are read."""
+    warnings.warn(
+        f"read {n_read} of {n_rows} rows without a label, drawn by random_state: pass max_unlabelled=None to read all, "
+        "which takes time and memory with their square",
+        UserWarning,
+        stacklevel=4,
+    )
 
 
 def _refuse_all_but_dense_numbers(estimator: BaseEstimator, X: Any) -> None:

@@ -49,6 +49,7 @@ class TaskStream(Dataset):
                 query_rows=recipe.query_rows,
                 max_tasks=recipe.max_tasks,
                 max_tokens=recipe.max_tokens,
+                knowledge=recipe.beside,
             )
             for group in groups
         ]

@@ -109,8 +109,21 @@ class PretrainNet(NeuralNet):
                 tasks.query_x.to(device),
                 tasks.query_y.to(device),
                 tasks.n_classes,
+                **_knowledge(tasks, device),
             )
-        return loss.detach().cpu(), torch.autograd.grad(loss, list(self.module_.parameters()))
+        return loss.detach().cpu(), torch.autograd.grad(
+            loss, list(self.module_.parameters()), materialize_grads=True
+        )
+
+
+def _knowledge(tasks: Tasks, device: torch.device) -> dict[str, Tensor]:
+    """Return what tasks have beside labelled rows, for a loss; a family that reads none of it is given none."""
+    known = {}
+    if tasks.pool_x.shape[1]:
+        known = {"pool_x": tasks.pool_x, "pool_y": tasks.pool_y}
+    if tasks.class_vectors is not None:
+        known["class_vectors"] = tasks.class_vectors
+    return {name: part.to(device) for name, part in known.items()}
 
 
 def schedule(step: int, recipe: Recipe) -> float:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from sktart.exceptions import CheckpointError, RecipeError
-from sktart.priors import Component
+from sktart.priors import Component, Knowledge
 from sktart.priors._rules import Rules, are_bounds, are_integers, arguments, is_integer, is_number, problems
 from sktart.reasoners._config import DecoderConfig, ReasonerConfig, config_from_dict
 
@@ -75,6 +75,8 @@ class Recipe:
     curriculum : dict
         Largest value over time of `n_features` (the option of the prior) and `context_rows`, each as
         ``[start, end, increment, interval]``: `increment` is added every `interval` steps.
+    knowledge : dict
+        What tasks have beside labelled rows, see :class:`sktart.priors.Knowledge`; empty for nothing.
 
     Raises
     ------
@@ -102,6 +104,7 @@ class Recipe:
     initialise: str = "random"
     optimizer: str = "muon"
     curriculum: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    knowledge: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         choices = ("random", "nearest-mean") if isinstance(self.network, DecoderConfig) else ("random",)
@@ -111,6 +114,7 @@ class Recipe:
         if are_integers((steps, epoch), 2, 1) and steps % epoch:
             found.append(f"steps_per_epoch (={epoch}) must divide steps (={steps})")
         found += _curriculum_problems(self.curriculum)
+        found += _knowledge_problems(self.knowledge, self.network)
         for part in self.prior if isinstance(self.prior, list | tuple) else ():
             try:
                 Component.from_dict(part)
@@ -128,6 +132,11 @@ class Recipe:
         """The prior with its defaults."""
         return tuple(map(Component.from_dict, self.prior))
 
+    @cached_property
+    def beside(self) -> Knowledge | None:
+        """What tasks have beside labelled rows; None for nothing."""
+        return _read_knowledge(self.knowledge) if self.knowledge else None
+
     def limit(self, quantity: str, step: int) -> int | None:
         """Return the largest value that the curriculum allows at a step, None where it sets no limit."""
         if quantity not in self.curriculum:
@@ -137,7 +146,10 @@ class Recipe:
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of the JSON file."""
-        return {**asdict(self), "network": self.network.to_dict()}
+        values = {**asdict(self), "network": self.network.to_dict()}
+        if not self.knowledge:  # recipes from before keep their fingerprints
+            del values["knowledge"]
+        return values
 
     def fingerprint(self) -> str:
         """Return a hash that changes with any value of the recipe."""
@@ -149,6 +161,22 @@ def _curriculum_problems(curriculum: Any) -> list[str]:
     if not isinstance(curriculum, Mapping) or set(curriculum) - set(ramps):
         return [f"curriculum must be an object that may have {list(ramps)}, got {curriculum!r}"]
     return problems(curriculum, {key: ramps[key] for key in curriculum}, " of curriculum")
+
+
+def _knowledge_problems(knowledge: Any, network: ReasonerConfig) -> list[str]:
+    if not isinstance(knowledge, Mapping):
+        return [f"knowledge must be an object, got {knowledge!r}"]
+    if knowledge and not getattr(network, "pool_message_width", 0):
+        return ["knowledge needs a gram network with a pool_message_width, as others read labelled rows only"]
+    try:
+        _read_knowledge(knowledge)
+    except RecipeError as error:
+        return [str(error)]
+    return []
+
+
+def _read_knowledge(values: Mapping[str, Any]) -> Knowledge:
+    return Knowledge(**arguments(values, Knowledge, "knowledge"))
 
 
 def _decoder_problems(recipe: Recipe, network: DecoderConfig) -> list[str]:

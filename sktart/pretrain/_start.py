@@ -8,22 +8,22 @@ import torch
 
 from sktart.exceptions import RecipeError
 from sktart.reasoners._base import Reasoner
-from sktart.reasoners._config import ReasonerConfig
+from sktart.reasoners._config import GramConfig, ReasonerConfig
 
 # What may differ between a network and the one that it starts from, by family.
-FREE = {"gram": "n_layers", "decoder": "n_features"}
+FREE = {"gram": ("n_layers", "pool_message_width"), "decoder": ("n_features",)}
 
 
 def begin_with(module: Reasoner, start: Reasoner, name: str) -> None:
     """Give a fresh network the weights of `start`, in place, as far as both have them.
 
-    A gram reasoner may have more layers than its start, as fresh blocks leave everything as it is. A decoder may have
-    another number of features, and reads those in common alike.
+    A gram reasoner may have more layers than its start, or read a pool and descriptions where that does not: what is
+    fresh leaves everything as it is. A decoder may have another number of features, and reads those in common alike.
     """
     if not _fits(module.config, start.config):
         raise RecipeError(
-            f"start must have the recipe's network {module.config}, but for fewer layers of a gram reasoner or the "
-            f"features of a decoder; {name!r} is {start.config}"
+            f"start must have the recipe's network {module.config}, but for fewer layers or no pool of a gram reasoner "
+            f"or the features of a decoder; {name!r} is {start.config}"
         )
     weights = module.state_dict()
     with torch.no_grad():
@@ -33,7 +33,9 @@ def begin_with(module: Reasoner, start: Reasoner, name: str) -> None:
 
 
 def _fits(wanted: ReasonerConfig, got: ReasonerConfig) -> bool:
-    if got.family != wanted.family or (got.family == "gram" and got.n_layers > wanted.n_layers):
+    if got.family != wanted.family:
         return False
-    free = FREE[wanted.family]
-    return replace(got, **{free: getattr(wanted, free)}) == wanted
+    if isinstance(got, GramConfig) and isinstance(wanted, GramConfig):
+        if got.n_layers > wanted.n_layers or got.pool_message_width not in (0, wanted.pool_message_width):
+            return False
+    return replace(got, **{free: getattr(wanted, free) for free in FREE[wanted.family]}) == wanted

@@ -11,6 +11,7 @@ from torch import Generator, Tensor
 
 from sktart.priors._component import FAMILIES, Component
 from sktart.priors._draws import log_uniform_int
+from sktart.priors._knowledge import SURPLUS, Knowledge, Plan, describe, lean, move
 from sktart.priors._treatments import balance, each_class_first, label_noise, project, unit_rows
 
 FEWEST_TASKS = 2  # drawn at once, however large they are
@@ -18,18 +19,21 @@ FEWEST_TASKS = 2  # drawn at once, however large they are
 
 @dataclass(frozen=True)
 class Tasks:
-    """Labelled context rows and queries of B tasks of equal size."""
+    """Labelled context rows, queries, and what else is known of B tasks of equal size."""
 
     context_x: Tensor  # (B, N, D)
     context_y: Tensor  # (B, N)
     query_x: Tensor  # (B, M, D)
     query_y: Tensor  # (B, M)
     n_classes: int
+    pool_x: Tensor  # (B, U, D), rows without a label; U may be 0
+    pool_y: Tensor  # (B, U), the labels that they have after all
+    class_vectors: Tensor | None = None  # (B, C, D), descriptions of classes
 
     @property
     def n_tokens(self) -> int:
-        """Rows of either kind times classes, over all tasks: what a pass over them costs, about."""
-        return (self.context_y.numel() + self.query_y.numel()) * self.n_classes
+        """Rows of any kind times classes, over all tasks: what a pass over them costs, about."""
+        return sum(y.numel() for y in (self.context_y, self.pool_y, self.query_y)) * self.n_classes
 
 
 def sample_tasks(
@@ -40,6 +44,7 @@ def sample_tasks(
     query_rows: int,
     max_tasks: int,
     max_tokens: int,
+    knowledge: Knowledge | None = None,
 ) -> Tasks:
     """Draw tasks of one family and one size.
 
@@ -53,16 +58,23 @@ def sample_tasks(
     query_rows : int
         M.
     max_tasks, max_tokens : int
-        B is the largest number up to `max_tasks` for which B x (N + M) x C stays below `max_tokens`, at least
+        B is the largest number up to `max_tasks` for which B x (N + U + M) x C stays below `max_tokens`, at least
         `FEWEST_TASKS`.
+    knowledge : Knowledge, optional
+        What tasks have beside labelled rows; nothing by default.
     """
     mixture = [part if isinstance(part, Component) else Component.from_dict(part) for part in components]
     weights = torch.tensor([float(part.weight) for part in mixture])
     chosen = mixture[int(torch.multinomial(weights, 1, generator=generator))]
     n_classes = log_uniform_int(generator, chosen.n_classes)
     n_context = max(log_uniform_int(generator, chosen.context_rows or context_rows), n_classes)
-    n_rows = n_context + query_rows
-    n_tasks = max(FEWEST_TASKS, min(max_tasks, max_tokens // (n_rows * n_classes)))
+    plan = Plan(0, 0, None) if knowledge is None else knowledge.plan(generator, n_classes)
+    if plan.few is not None:
+        n_context = plan.few
+    n_shown = n_context + plan.pool + query_rows
+    # Leaning draws choose from more rows than they take.
+    n_rows = n_shown if knowledge is None else n_context + plan.described + SURPLUS * (plan.pool + query_rows)
+    n_tasks = max(FEWEST_TASKS, min(max_tasks, max_tokens // (n_shown * n_classes)))
     # A rare class has to last for as many turns as the others.
     n_drawn = 2 * n_rows if chosen.balanced else n_rows
     x, y = FAMILIES[chosen.family].sample(generator, n_tasks, n_drawn, n_classes, **chosen.options)
@@ -70,9 +82,21 @@ def sample_tasks(
         x, y = balance(generator, x, y, n_classes, chosen.balanced, n_rows)
     x = unit_rows(generator, x, chosen.unit_rows)
     y = label_noise(generator, y, n_classes, chosen.label_noise)
-    if chosen.each_class:
+    if chosen.each_class and plan.few is None:
         x, y = each_class_first(x, y, n_classes)
-    context_x, query_x = x[:, :n_context], x[:, n_context:]
-    if torch.rand((), generator=generator) < chosen.projected:
-        context_x, query_x = project(generator, context_x, query_x)
-    return Tasks(context_x, y[:, :n_context], query_x, y[:, n_context:], n_classes)
+    context_x, rest_x = x[:, :n_context], x[:, n_context:]
+    if torch.rand((), generator=generator) < chosen.projected and n_context > 1:
+        context_x, rest_x = project(generator, context_x, rest_x)
+    context_y, rest_y = y[:, :n_context], y[:, n_context:]
+    if knowledge is None:
+        return Tasks(context_x, context_y, rest_x, rest_y, n_classes, rest_x[:, :0], rest_y[:, :0])
+    sizes = [plan.described, SURPLUS * plan.pool, SURPLUS * query_rows]
+    (described_x, pool_x, query_x), (described_y, pool_y, query_y) = (
+        rest_x.split(sizes, 1),
+        rest_y.split(sizes, 1),
+    )
+    pool_x, pool_y = lean(generator, pool_x, pool_y, plan.pool, knowledge.leaning, n_classes)
+    query_x, query_y = lean(generator, query_x, query_y, query_rows, knowledge.leaning / 2)
+    query_x, pool_x = move(generator, context_x, query_x, pool_x, knowledge.moved)
+    vectors = describe(generator, described_x, described_y, n_classes) if plan.described else None
+    return Tasks(context_x, context_y, query_x, query_y, n_classes, pool_x, pool_y, vectors)

@@ -37,6 +37,11 @@ class Reasoner(nn.Module):
         """Largest number of features."""
         return None
 
+    @property
+    def reads_pool(self) -> bool:
+        """Whether `read_context` takes rows without a label and class descriptions as well."""
+        return False
+
     @abstractmethod
     def read_context(
         self, context_x: Tensor, context_y: Tensor, n_classes: int, weight: Tensor | None = None

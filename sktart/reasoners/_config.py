@@ -12,6 +12,8 @@ from sktart.exceptions import CheckpointError
 class ReasonerConfig:
     """Positive integers that give a network its shape; the base of one config a family.
 
+    Fields in `later_fields` came after the first checkpoints: 0 stands for a network without them.
+
     Parameters
     ----------
     width : int
@@ -28,6 +30,7 @@ class ReasonerConfig:
     """
 
     family: ClassVar[str]
+    later_fields: ClassVar[tuple[str, ...]] = ()
 
     width: int
     n_layers: int
@@ -36,14 +39,17 @@ class ReasonerConfig:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-                raise CheckpointError(f"{field.name} must be a positive integer; got {value!r}")
+            least = 0 if field.name in self.later_fields else 1
+            if not isinstance(value, int) or isinstance(value, bool) or value < least:
+                kind = "an integer from 0" if least == 0 else "a positive integer"
+                raise CheckpointError(f"{field.name} must be {kind}; got {value!r}")
         if self.width % self.n_heads:
             raise CheckpointError(f"width (={self.width}) must be divisible by n_heads (={self.n_heads})")
 
     def to_dict(self) -> dict[str, Any]:
         """Return the content of ``config.json``."""
-        return {"family": self.family, **asdict(self)}
+        values = {"family": self.family, **asdict(self)}
+        return {key: value for key, value in values.items() if value or key not in self.later_fields}
 
 
 @dataclass(frozen=True)
@@ -57,7 +63,10 @@ class GramConfig(ReasonerConfig):
     mlp_ratio : int
         Hidden channels of a block's MLP, as a multiple of `width`.
     message_width : int
-        Channels that a block moves from the context by each operator: the inner products, and each ridge regression.
+        Channels that a block moves from labelled rows by each operator: the inner products, and each ridge regression.
+    pool_message_width : int
+        Channels that a block moves from all rows, labelled or not, by each of their operators. 0 stands for a network
+        that reads labelled rows only.
 
     Examples
     --------
@@ -68,12 +77,14 @@ class GramConfig(ReasonerConfig):
     """
 
     family: ClassVar[str] = "gram"
+    later_fields: ClassVar[tuple[str, ...]] = ("pool_message_width",)
 
     width: int = 96
     n_layers: int = 6
     n_heads: int = 2
     mlp_ratio: int = 2
     message_width: int = 16
+    pool_message_width: int = 0
 
 
 @dataclass(frozen=True)
@@ -119,8 +130,9 @@ def config_from_dict(values: dict[str, Any]) -> ReasonerConfig:
             f"unknown reasoner family {family!r} in config.json; this version knows {known}"
         )
     expected = {field.name for field in fields(CONFIGS[family])}
-    if set(values) != expected:
-        missing, unknown = sorted(expected - set(values)), sorted(set(values) - expected)
+    needed = expected - set(CONFIGS[family].later_fields)
+    missing, unknown = sorted(needed - set(values)), sorted(set(values) - expected)
+    if missing or unknown:
         raise CheckpointError(
             f"config.json does not describe a {family} reasoner: missing {missing}, unknown {unknown}"
         )

@@ -5,6 +5,7 @@ Shapes: B tasks, N context rows, R rows of either kind, D features, C classes, K
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -28,21 +29,27 @@ class Ridge:
         From a row to the weights with which its prediction sums the centred labels.
     solution : Tensor of shape (B, K, C, D)
         From a row to its predictions.
+    centre : Tensor of shape (B, 1, D)
+        Mean of the labelled rows; 0 where rows come centred by it.
     """
 
     operators: Tensor
     solution: Tensor
+    centre: Tensor
 
-    def products(self, x: Tensor, context_x: Tensor) -> tuple[Tensor, Tensor]:
-        """Return inner products (B, R, N) with context rows, and weights (B, K, R, N) of the ridge predictions."""
+    def weights(self, x: Tensor) -> Tensor:
+        """Return the weights (B, K, R, N) of labelled rows in the predictions of rows."""
         with torch.autocast(x.device.type, enabled=False):
-            return x @ context_x.mT, x[:, None] @ self.operators.mT
+            return (x - self.centre)[:, None] @ self.operators.mT
 
-    def predict(self, x: Tensor, gram: Tensor, smoothers: Tensor) -> tuple[Tensor, Tensor]:
-        """Return predictions (B, C, R, K) and variances (B, R, K) of rows that are not of the context."""
+    def predict(self, x: Tensor, context_x: Tensor, smoothers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return predictions (B, C, R, K) and variances (B, R, K) of rows without a label, given their `weights`."""
         with torch.autocast(x.device.type, enabled=False):
+            x, context_x = x - self.centre, context_x - self.centre
             predicted = x[:, None] @ self.solution.mT  # (B, K, R, C)
-            variance = x.square().sum(-1)[:, None] - (smoothers * gram[:, None]).sum(-1)  # (B, K, R)
+            variance = x.square().sum(-1)[:, None] - (smoothers * (x @ context_x.mT)[:, None]).sum(
+                -1
+            )  # (B, K, R)
         return predicted.permute(0, 3, 2, 1), variance.mT
 
 
@@ -65,17 +72,21 @@ class HeldOut:
     error: Tensor
 
 
-def solve_ridge(x: Tensor, label: Tensor, weight: Tensor) -> tuple[Ridge, HeldOut]:
+def solve_ridge(
+    x: Tensor, label: Tensor, weight: Tensor, *, is_centred: bool = True
+) -> tuple[Ridge, HeldOut]:
     """Regress labels on rows at each of `STRENGTHS`, with an intercept that is not penalised.
 
     Parameters
     ----------
     x : Tensor of shape (B, N, D)
-        Centred by the weighted mean.
+        Labelled rows, about any origin; with N = 0 nothing is known, and all predictions are 0.
     label : Tensor of shape (B, C, N)
     weight : Tensor of shape (B, N)
         Positive. A row of weight 2 is the row twice, and either of them is predicted with the other one there: what
         is left out is one unit of weight, or the whole row where it has less.
+    is_centred : bool
+        Whether the weighted mean of `x` is 0 already.
 
     Notes
     -----
@@ -88,9 +99,13 @@ def solve_ridge(x: Tensor, label: Tensor, weight: Tensor) -> tuple[Ridge, HeldOu
     with torch.autocast(x.device.type, enabled=False), torch.no_grad():
         x, weight, label = x.to(exact), weight.to(exact), label.to(exact)
         share = weight / weight.sum(1, keepdim=True)
+        centre = x.new_zeros(len(x), 1, x.shape[2])
+        if not is_centred:
+            centre = (share[..., None] * x).sum(1, keepdim=True)
+            x = x - centre
         target = (label - (label * share[:, None]).sum(-1, keepdim=True)).mT[:, None]  # (B, 1, N, C)
         strength = x.new_tensor(STRENGTHS)[:, None]
-        operators = _operators(x, weight, strength)
+        operators = smoother(x, weight, STRENGTHS)
         solution = target.mT @ operators  # (B, K, C, D)
         leverage = torch.einsum("bnd,bknd->bkn", x, operators) / weight[:, None]  # of a unit of weight
         removed = weight.clamp_max(1.0)[:, None]
@@ -102,11 +117,12 @@ def solve_ridge(x: Tensor, label: Tensor, weight: Tensor) -> tuple[Ridge, HeldOu
         error = (share[:, None, :, None] * (target - held_out).square()).sum(2)  # (B, K, C)
         error = ((error + LEAST_ERROR) / (square + LEAST_ERROR)).log()
     held = HeldOut(held_out.permute(0, 3, 2, 1).to(dtype), variance.mT.to(dtype), error.mT.to(dtype))
-    return Ridge(operators.to(dtype), solution.to(dtype)), held
+    return Ridge(operators.to(dtype), solution.to(dtype), centre.to(dtype)), held
 
 
-def _operators(x: Tensor, weight: Tensor, strength: Tensor) -> Tensor:
-    """Return W X (X' W X + s)^-1 for each strength s, by way of the smaller of X' W X and X W X'."""
+def smoother(x: Tensor, weight: Tensor, strengths: Sequence[float]) -> Tensor:
+    """Return W X (X' W X + s)^-1 for each strength s, (B, K, N, D), by way of the smaller of X' W X and X W X'."""
+    strength = x.new_tensor(strengths)[:, None]
     scaled = x * weight.sqrt()[..., None]
     is_tall = x.shape[1] > x.shape[2]
     square = scaled.mT @ scaled if is_tall else scaled @ scaled.mT

@@ -9,6 +9,7 @@ from sklearn.preprocessing import StandardScaler
 
 from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._fitted import FittedContext
+from sktart.contexts._known import Known
 from sktart.estimators._base import BaseInContext
 
 
@@ -18,13 +19,14 @@ class BinnedRegressor(RegressorMixin, BaseInContext):
         rows = ContextRows(X, codes, np.ones(len(X)), np.arange(len(X)))
         self.values_ = np.array([y[codes == code].mean() for code in np.unique(codes)])
         checkpoint = self._load(X.shape[1])
-        drawn, contexts = self._read_contexts(checkpoint, rows, len(self.values_))
+        known = Known(rows, rows.take(np.arange(0)), len(self.values_))
+        drawn, contexts = self._read_contexts(checkpoint, known)
         self._fitted = FittedContext(
             checkpoint,
             contexts,
             device=self.device,
             dtype=self.dtype,
-            batch_size=self._queries_per_chunk(checkpoint, len(drawn[0])),
+            batch_size=self._queries_per_chunk(checkpoint, len(drawn[0].labelled)),
             temperature=1.0,
             log_prior_shift=np.zeros(len(self.values_)),
         )

@@ -154,8 +154,31 @@ def test_training_starts_from_a_checkpoint_and_further_blocks_do_nothing_at_firs
     torch.testing.assert_close(begun.eval()(*task), load_folder(trained).reasoner(*task), rtol=0, atol=0)
 
 
+def test_training_with_pools_starts_from_a_reasoner_of_labelled_rows(trained):
+    knowing = replace(RECIPE.network, pool_message_width=2)
+    recipe = replace(RECIPE, network=knowing, start=str(trained), knowledge={"pool": 1.0, "described": 1.0})
+    net = untrained(recipe)
+    tasks = TaskStream(RECIPE)[0][0]
+    task = tasks.context_x, tasks.context_y, tasks.query_x, tasks.n_classes
+    torch.testing.assert_close(
+        net.module_.eval()(*task), load_folder(trained).reasoner(*task), rtol=0, atol=0
+    )
+    before = {name: parameter.clone() for name, parameter in net.module_.named_parameters()}
+    for step in range(3):
+        net.train_step((torch.tensor([step]), TaskStream(recipe)[step]))
+    still = [name for name, p in net.module_.named_parameters() if torch.equal(p, before[name])]
+    assert still == []
+
+
 @pytest.mark.parametrize(
-    "wanted, got", [({"width": 16}, {}), ({"width": 16, "n_layers": 3}, {}), ({}, {"n_layers": 2})], ids=str
+    "wanted, got",
+    [
+        ({"width": 16}, {}),
+        ({"width": 16, "n_layers": 3}, {}),
+        ({}, {"n_layers": 2}),
+        ({}, {"pool_message_width": 2}),
+    ],
+    ids=str,
 )
 def test_start_of_another_shape_is_refused(wanted, got):
     module, start = (GramReasoner(replace(TINY_GRAM, **change)) for change in (wanted, got))

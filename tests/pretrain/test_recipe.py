@@ -49,16 +49,28 @@ CHANGES = {
     "start": "elsewhere",
     "optimizer": "adam",
     "curriculum": {"context_rows": [2, 8, 2, 5]},
+    "knowledge": {"pool": 0.5},
 }
+NEEDED = {"knowledge": {"network": {**VALUES["network"], "pool_message_width": 2}}}
 
 
 def test_fingerprint_changes_with_each_value_and_not_with_the_order_of_keys():
-    assert set(CHANGES) == (set(VALUES) | set(DEFAULTS)) - {"initialise"}  # one choice only for this family
+    assert set(CHANGES) == (set(VALUES) | set(DEFAULTS) | {"knowledge"}) - {
+        "initialise"
+    }  # one choice only for this family
     reference = recipe_from_dict(VALUES).fingerprint()
-    prints = {recipe_from_dict({**VALUES, key: value}).fingerprint() for key, value in CHANGES.items()}
+    prints = {
+        recipe_from_dict({**VALUES, key: value} | NEEDED.get(key, {})).fingerprint()
+        for key, value in CHANGES.items()
+    }
     assert len(prints) == len(CHANGES)
     assert reference not in prints
     assert recipe_from_dict(dict(reversed(VALUES.items()))).fingerprint() == reference
+
+
+def test_a_recipe_without_knowledge_keeps_the_fingerprint_that_it_had_before_there_was_any():
+    assert "knowledge" not in recipe_from_dict(VALUES).to_dict()
+    assert recipe_from_dict({**VALUES, "knowledge": {}}) == recipe_from_dict(VALUES)
 
 
 def test_a_component_is_written_as_it_was_given():
@@ -75,6 +87,7 @@ def test_a_component_is_written_as_it_was_given():
     assert asdict(recipes[2].components[0]) == {**every, "n_classes": (2, 3), "context_rows": (4, 6)}
 
 
+KNOWING = {**VALUES["network"], "pool_message_width": 2}
 COMPONENT_KEYS = r"a component has the keys \['balanced', .*\]: missing "
 WRONG = [
     ({"query_rows": 0}, "query_rows must be a positive integer, got 0"),
@@ -101,6 +114,13 @@ WRONG = [
     ({"curriculum": {"steps": [1, 2, 1, 1]}}, "curriculum must be an object that may have"),
     ({"curriculum": {"n_features": [1, 2, 1]}}, r"n_features of curriculum must be \[start, end, increment"),
     ({"curriculum": {"n_features": [1, 2, 1, 0]}}, "positive integers, got"),
+    ({"knowledge": [1]}, r"knowledge must be an object, got \(1,\)"),
+    (
+        {"knowledge": {"pool": 0.5}},
+        "knowledge needs a gram network with a pool_message_width, as others read",
+    ),
+    ({"knowledge": {"pol": 1}, "network": KNOWING}, r"knowledge has the keys .* unknown \['pol'\]"),
+    ({"knowledge": {"pool": 2}, "network": KNOWING}, "pool of knowledge must be a number from 0 to 1, got 2"),
     ({"network": "gram"}, "network must be an object, got 'gram'"),
     ({"network": {**VALUES["network"], "width": 7}}, r"network: width \(=7\) must be divisible"),
     ({"network": {"family": "gram"}}, "network: .*missing .*'width'"),
@@ -209,6 +229,7 @@ def test_recipes_of_the_zoo_are_read_and_each_component_can_be_drawn(path):
             query_rows=recipe.query_rows,
             max_tasks=4,
             max_tokens=recipe.max_tokens,
+            knowledge=recipe.beside,
         )
         assert torch.isfinite(tasks.context_x).all()
 
@@ -220,6 +241,7 @@ def test_recipes_of_the_zoo_are_read_and_each_component_can_be_drawn(path):
         ({"n_layers": 1.5}, "n_layers must be a positive integer; got 1.5"),
         ({"mlp_ratio": True}, "mlp_ratio must be a positive integer; got True"),
         ({"n_heads": 3}, r"width \(=8\) must be divisible by n_heads \(=3\)"),
+        ({"pool_message_width": -1}, "pool_message_width must be an integer from 0; got -1"),
         (
             {"family": "recurrent"},
             "unknown reasoner family 'recurrent' in config.json; this version knows 'gram', 'decoder'",
@@ -231,6 +253,13 @@ def test_recipes_of_the_zoo_are_read_and_each_component_can_be_drawn(path):
 def test_config_of_the_network_is_strict(change, message):
     with pytest.raises(CheckpointError, match=message):
         config_from_dict({**VALUES["network"], **change})
+
+
+def test_a_network_from_before_there_were_pools_keeps_its_config():
+    old = VALUES["network"]
+    assert config_from_dict(old).to_dict() == old
+    assert config_from_dict({**old, "pool_message_width": 0}).to_dict() == old
+    assert config_from_dict(KNOWING).to_dict() == KNOWING
 
 
 def test_curriculum_rises_in_steps_to_its_end():

@@ -32,9 +32,8 @@ def test_predictions_are_those_of_scikit_learn(n, d):
     query = np.random.default_rng(1).normal(size=(5, d))
     ridge, _ = solve(x, label, weight)
     rows, context = (torch.from_numpy(part)[None] for part in (query, x))
-    gram, smoothers = ridge.products(rows, context)
-    predicted, variance = ridge.predict(rows, gram, smoothers)
-    assert torch.allclose(gram[0], torch.from_numpy(query @ x.T))
+    smoothers = ridge.weights(rows)
+    predicted, variance = ridge.predict(rows, context, smoothers)
     for k, strength in enumerate(STRENGTHS):
         expected = Ridge(alpha=strength).fit(x, label.T).predict(query) - label.mean(1)
         np.testing.assert_allclose(predicted[0, :, :, k].T, expected, atol=1e-12)
@@ -42,6 +41,20 @@ def test_predictions_are_those_of_scikit_learn(n, d):
         np.testing.assert_allclose(summed, expected, atol=1e-12)
         posterior = strength * np.linalg.inv(x.T @ x + strength * np.eye(d))
         np.testing.assert_allclose(variance[0, :, k], np.einsum("ij,jk,ik->i", query, posterior, query))
+
+
+def test_rows_about_another_origin_have_the_same_solution():
+    x, label, weight = (torch.from_numpy(part)[None] for part in draw(12, 4))
+    about_mean, held_out = solve_ridge(x, label, weight)
+    moved, held_out_moved = solve_ridge(x + 5, label, weight, is_centred=False)
+    torch.testing.assert_close(moved.weights(x + 5), about_mean.weights(x))
+    torch.testing.assert_close(held_out_moved.prediction, held_out.prediction)
+    for one, other in zip(
+        moved.predict(x + 5, x + 5, moved.weights(x + 5)),
+        about_mean.predict(x, x, about_mean.weights(x)),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)
 
 
 @SHAPES

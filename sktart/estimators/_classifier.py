@@ -1,0 +1,245 @@
+"""TartClassifier: raw rows in, probabilities out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from typing import Any, ClassVar
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.utils import Tags
+
+from sktart.encoders import reads_only_text
+from sktart.estimators._reasoner import TartReasoner
+from sktart.estimators._transformer import TartTransformer
+from sktart.estimators._validation import check_fitted
+
+
+class TartClassifier(ClassifierMixin, BaseEstimator):
+    """Classifier of texts, images, clips or numbers: a frozen encoder, and a reasoner that reads what you know.
+
+    It is ``make_pipeline(TartTransformer(encoder), TartReasoner(checkpoint))``, and reads a sentence or more on each
+    class as well. The encoder reads these as it reads rows, so it must be one that reads texts; for images and sound
+    take a model that puts texts into the same space, such as ``"clip-vit-base-patch32"``.
+
+    Parameters
+    ----------
+    encoder : str, TartTransformer, or what TartTransformer takes, default="auto"
+        See :class:`TartTransformer`; pass one of these for options that are not here. A clone is fitted on all rows.
+    checkpoint : str or path, default="auto"
+        Of :class:`TartReasoner`.
+    class_descriptions : dict or None, default=None
+        From labels to what the class is about: a text, or a list of texts, whose vectors are averaged. At least two
+        classes. A class may be without a labelled row; with no label at all, descriptions and rows alone decide.
+    unlabelled : object, default=None
+        One more marker of rows without a label, beside None, NaN and ``pd.NA``, such as -1.
+    n_components : int or None, default=None
+        Of :class:`TartTransformer`.
+    text_prefix : str or None, default=None
+        Of :class:`TartTransformer`.
+    sampling_rate : int or None, default=None
+        Of :class:`TartTransformer`.
+    memory : None, str, path or joblib.Memory, default=None
+        Of :class:`TartTransformer`: folder that caches encodings.
+    class_weight : dict, "balanced" or None, default=None
+        Of :class:`TartReasoner`.
+    temperature : float, default=1.0
+        Of :class:`TartReasoner`.
+    max_context : int or None, default=None
+        Of :class:`TartReasoner`: most labelled rows that are read.
+    max_unlabelled : int or None, default=1000
+        Of :class:`TartReasoner`: most rows without a label that are read.
+    device : str, default="auto"
+        Of both.
+    random_state : int, RandomState or None, default=None
+        Of both.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (C,)
+        Labels of rows and of descriptions, sorted.
+    transformer_ : TartTransformer
+        Fitted.
+    reasoner_ : TartReasoner
+        Fitted.
+
+    Examples
+    --------
+    >>> from sktart import TartClassifier
+    >>> from sklearn.feature_extraction.text import HashingVectorizer
+    >>> texts = ["good film", "bad film", "good plot", "bad plot"]
+    >>> model = TartClassifier(HashingVectorizer(n_features=8), class_descriptions={"+": "good", "-": "bad"})
+    >>> model.fit(texts, ["+", "-", None, None]).classes_
+    array(['+', '-'], dtype='<U1')
+    """
+
+    _of_transformer: ClassVar[tuple[str, ...]] = (
+        "n_components",
+        "text_prefix",
+        "sampling_rate",
+        "memory",
+        "device",
+        "random_state",
+    )
+    _of_reasoner: ClassVar[tuple[str, ...]] = (
+        "checkpoint",
+        "unlabelled",
+        "class_weight",
+        "temperature",
+        "max_context",
+        "max_unlabelled",
+        "device",
+        "random_state",
+    )
+
+    def __init__(
+        self,
+        encoder: Any = "auto",
+        *,
+        checkpoint: str | PathLike[str] = "auto",
+        class_descriptions: Any = None,
+        unlabelled: Any = None,
+        n_components: int | None = None,
+        text_prefix: str | None = None,
+        sampling_rate: int | None = None,
+        memory: Any = None,
+        class_weight: Any = None,
+        temperature: float = 1.0,
+        max_context: int | None = None,
+        max_unlabelled: int | None = 1000,
+        device: str = "auto",
+        random_state: Any = None,
+    ) -> None:
+        self.encoder = encoder
+        self.checkpoint = checkpoint
+        self.class_descriptions = class_descriptions
+        self.unlabelled = unlabelled
+        self.n_components = n_components
+        self.text_prefix = text_prefix
+        self.sampling_rate = sampling_rate
+        self.memory = memory
+        self.class_weight = class_weight
+        self.temperature = temperature
+        self.max_context = max_context
+        self.max_unlabelled = max_unlabelled
+        self.device = device
+        self.random_state = random_state
+
+    def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TartClassifier:
+        """Encode rows and descriptions, and read them.
+
+        Parameters
+        ----------
+        X : sequence of str, images or clips, or array-like of shape (N, D)
+            What the encoder reads.
+        y : array-like of shape (N,)
+            Labels; missing ones, or the marker `unlabelled`, mark rows without a label.
+        sample_weight : array-like of shape (N,), optional
+            Counts of rows, see :meth:`TartReasoner.fit`.
+
+        Returns
+        -------
+        TartClassifier
+
+        Raises
+        ------
+        ValueError
+            If a parameter, X, y or the weights break their rule, descriptions are no texts, or the encoder does not
+            read texts.
+        """
+        descriptions = _checked_descriptions(self.class_descriptions)
+        for former in ("transformer_", "reasoner_", "classes_"):
+            self.__dict__.pop(former, None)
+        transformer = self._make_transformer()
+        encoded = transformer.fit_transform(X)
+        vectors = None if descriptions is None else _encode_descriptions(transformer, descriptions)
+        reasoner = TartReasoner(**{name: getattr(self, name) for name in self._of_reasoner})
+        reasoner.fit(encoded, y, sample_weight, class_vectors=vectors)
+        self.transformer_, self.reasoner_, self.classes_ = transformer, reasoner, reasoner.classes_
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probability of each class, (M, C), for rows of the kind that ``fit`` saw."""
+        check_fitted(self)
+        return self.reasoner_.predict_proba(self.transformer_.transform(X))
+
+    def predict_log_proba(self, X: Any) -> np.ndarray:
+        """Return the logarithm of the probabilities, (M, C)."""
+        check_fitted(self)
+        return self.reasoner_.predict_log_proba(self.transformer_.transform(X))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable label of each row, (M,)."""
+        check_fitted(self)
+        return self.reasoner_.predict(self.transformer_.transform(X))
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Return log-probabilities (M, C), or with two classes the log-odds (M,) of the second."""
+        check_fitted(self)
+        return self.reasoner_.decision_function(self.transformer_.transform(X))
+
+    @property
+    def n_features_in_(self) -> int:
+        """Number of columns seen in ``fit``; only if rows were numbers."""
+        check_fitted(self)
+        return self.transformer_.n_features_in_
+
+    def _make_transformer(self) -> TartTransformer:
+        options = {name: getattr(self, name) for name in self._of_transformer}
+        if not isinstance(self.encoder, TartTransformer):
+            return TartTransformer(self.encoder, **options)
+        defaults = TartClassifier().get_params(deep=False)
+        given = [
+            name for name in options if options[name] is not defaults[name] and name not in self._of_reasoner
+        ]
+        if given:
+            raise ValueError(
+                f"{given[0]} (={options[given[0]]!r}) must stay at its default where encoder is a TartTransformer: "
+                "set it there"
+            )
+        return clone(self.encoder)
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "reasoner_" in vars(self)
+
+    def __sklearn_tags__(self) -> Tags:
+        tags = super().__sklearn_tags__()
+        inner = self.encoder.encoder if isinstance(self.encoder, TartTransformer) else self.encoder
+        tags.input_tags.string = tags.input_tags.one_d_array = reads_only_text(inner)
+        return tags
+
+
+def _checked_descriptions(descriptions: Any) -> dict[Any, list[str]] | None:
+    """Return the texts of each label."""
+    if descriptions is None:
+        return None
+    if not isinstance(descriptions, Mapping):
+        raise ValueError(
+            f"class_descriptions must be a dict from labels to texts; got {type(descriptions).__name__}: "
+            "pass {label: 'a sentence', ...}"
+        )
+    listed = {label: [value] if isinstance(value, str) else value for label, value in descriptions.items()}
+    for label, texts in listed.items():
+        is_list = isinstance(texts, list | tuple) and len(texts) > 0
+        if not is_list or not all(isinstance(text, str) and text.strip() for text in texts):
+            raise ValueError(
+                f"class_descriptions must hold a text, or a list of texts, for each label; {label!r} has "
+                f"{descriptions[label]!r}: write what its rows are about, or leave it out"
+            )
+    return {label: list(texts) for label, texts in listed.items()}
+
+
+def _encode_descriptions(
+    transformer: TartTransformer, descriptions: Mapping[Any, list[str]]
+) -> dict[Any, np.ndarray]:
+    """Encode the texts of all classes in one call."""
+    if not transformer._reads_text:
+        raise ValueError(
+            f"class_descriptions are texts, which encoder {transformer.encoder_.name} does not read: take an encoder "
+            "that puts both into one space, such as 'clip-vit-base-patch32', or leave class_descriptions out"
+        )
+    texts = [text for each in descriptions.values() for text in each]
+    stops = np.cumsum([len(each) for each in descriptions.values()])[:-1]
+    vectors = np.split(transformer.transform(texts), stops)
+    return dict(zip(descriptions, vectors, strict=True))

@@ -1,0 +1,140 @@
+"""Labels that may be missing, and vectors that describe classes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from sktart.rows._entries import is_missing
+
+
+@dataclass(frozen=True)
+class ClassVectors:
+    """Checked descriptions: labels, and a vector for each, (n, D)."""
+
+    labels: list[Any]
+    vectors: NDArray[Any]
+
+    def table(self, classes: NDArray[Any]) -> NDArray[Any]:
+        """Return a vector for each class, NaN for a class without any, (C, D)."""
+        table = np.full((len(classes), self.vectors.shape[1]), np.nan)
+        table[np.searchsorted(classes, np.asarray(self.labels, dtype=classes.dtype))] = self.vectors
+        return table
+
+
+def split_labels(y: Any, unlabelled: Any) -> tuple[NDArray[np.bool_], NDArray[Any]]:
+    """Tell which rows have a label, (n,), and return those labels.
+
+    A label is absent where it is None, NaN or what pandas has for it, or where it equals the marker `unlabelled`.
+
+    Examples
+    --------
+    >>> split_labels(["spam", None, "ham"], None)
+    (array([ True, False,  True]), array(['spam', 'ham'], dtype='<U4'))
+    >>> split_labels([1, 0, -1], -1)[1]
+    array([1, 0])
+    """
+    values = np.asarray(y)
+    if values.ndim != 1 or (values.dtype.kind not in "fOmM" and unlabelled is None):
+        return np.ones(len(values) if values.ndim else 0, dtype=bool), values
+    entries = values.tolist()
+    has_label = np.array(
+        [not (is_missing(entry) or _equals(entry, unlabelled)) for entry in entries], dtype=bool
+    )
+    if has_label.all():
+        return has_label, values
+    kept = [entry for entry, keep in zip(entries, has_label, strict=True) if keep]
+    return has_label, values[has_label] if values.dtype.kind != "O" else _of_one_kind(kept)
+
+
+def check_class_vectors(class_vectors: Any, n_features: int, unlabelled: Any) -> ClassVectors:
+    """Check descriptions of classes.
+
+    Parameters
+    ----------
+    class_vectors : dict
+        From labels to arrays of shape (D,), or (k, D) for several of one class, which are averaged.
+    n_features : int
+        D.
+    unlabelled : object
+        The marker of rows without a label, which is no class.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer than two labels, one is missing or the marker, or a vector has another width, holds
+        anything but finite numbers, or is zero.
+    """
+    if not isinstance(class_vectors, Mapping):
+        raise ValueError(
+            f"class_vectors must be a dict from labels to vectors; got {type(class_vectors).__name__}: "
+            "pass {label: vector, ...}"
+        )
+    labels = list(class_vectors)
+    if len(labels) < 2:
+        raise ValueError(
+            f"class_vectors must describe at least two classes, as only their differences tell anything; got {labels!r}"
+        )
+    wrong = [label for label in labels if is_missing(label) or _equals(label, unlabelled)]
+    if wrong:
+        raise ValueError(
+            f"class_vectors must not describe {wrong[0]!r}, which marks rows without a label: "
+            "rename that class, or choose another marker by unlabelled="
+        )
+    vectors = [_checked_vector(label, value, n_features) for label, value in class_vectors.items()]
+    return ClassVectors(labels, np.stack(vectors))
+
+
+def merge_labels(labels: NDArray[Any], described: ClassVectors | None) -> tuple[NDArray[Any], NDArray[Any]]:
+    """Return all classes, sorted, and the code of each label."""
+    if described is None:
+        return np.unique(labels, return_inverse=True)
+    extra = _of_one_kind(described.labels)
+    if len(labels) and (labels.dtype.kind in "OUS") != (extra.dtype.kind in "OUS"):
+        raise ValueError(
+            f"class_vectors must use the labels of y; got {described.labels[0]!r} beside {labels[:1].tolist()[0]!r}: "
+            "use the same type in both"
+        )
+    classes = np.unique(np.concatenate([labels, extra]) if len(labels) else extra)
+    return classes, np.searchsorted(classes, labels)
+
+
+def _checked_vector(label: Any, value: Any, n_features: int) -> NDArray[Any]:
+    try:
+        vectors = np.atleast_2d(np.asarray(value, dtype=np.float64))
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"class_vectors must hold numbers; that of {label!r} is {value!r}: for texts take "
+            "TartClassifier(class_descriptions=...), which encodes them"
+        ) from error
+    if vectors.ndim != 2 or not len(vectors) or vectors.shape[1] != n_features:
+        raise ValueError(
+            f"class_vectors must have the shape ({n_features},) or (k, {n_features}), as wide as X; that of {label!r} "
+            f"has {np.shape(value)}: encode descriptions and rows by the same encoder"
+        )
+    if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
+        kind = "zero" if np.isfinite(vectors).all() else "not finite"
+        raise ValueError(
+            f"class_vectors must be finite and not zero; one of {label!r} is {kind}: leave that class out of the dict "
+            "if nothing describes it"
+        )
+    return vectors.mean(axis=0)
+
+
+def _equals(entry: Any, marker: Any) -> bool:
+    return marker is not None and type(entry == marker) in (bool, np.bool_) and bool(entry == marker)
+
+
+def _of_one_kind(labels: list[Any]) -> NDArray[Any]:
+    """Return labels as an array, and do not turn numbers beside texts into texts."""
+    texts = [isinstance(label, str) for label in labels]
+    if any(texts) and not all(texts):
+        raise ValueError(
+            f"labels must be of one kind; got {labels[texts.index(True)]!r} beside {labels[texts.index(False)]!r}: "
+            "turn them into one type, for instance by str"
+        )
+    return np.array(labels)

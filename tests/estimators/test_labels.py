@@ -1,0 +1,101 @@
+"""Missing labels, and vectors that describe classes."""
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+
+from sktart.estimators._labels import check_class_vectors, merge_labels, split_labels
+
+
+@pytest.mark.parametrize(
+    ("y", "marker", "expected"),
+    [
+        ([1, 0, -1], None, [1, 0, -1]),
+        ([1, 0, -1], -1, [1, 0]),
+        ([1.0, np.nan, 0.0], None, [1.0, 0.0]),
+        (["a", None, "b"], None, ["a", "b"]),
+        (["a", "?", "b"], "?", ["a", "b"]),
+        (np.array(["a", "?", "b"]), "?", ["a", "b"]),
+        (["a", "-1", "b"], -1, ["a", "-1", "b"]),
+        (pd.Series(["a", pd.NA, "b"]), None, ["a", "b"]),
+        (pd.Series([2, None, 3], dtype="Int64"), None, [2, 3]),
+        (pd.Series(["a", None, "b"], dtype="category"), None, ["a", "b"]),
+        (pl.Series(["a", None, "b"]), None, ["a", "b"]),
+        ([True, None, False], None, [True, False]),
+        ([None, None], None, []),
+    ],
+    ids=str,
+)
+def test_rows_without_a_label_are_found(y, marker, expected):
+    has_label, labels = split_labels(y, marker)
+    assert labels.tolist() == expected
+    assert len(has_label) == len(y)
+    assert has_label.sum() == len(expected)
+
+
+def test_labels_of_two_kinds_beside_missing_ones():
+    with pytest.raises(
+        ValueError, match="labels must be of one kind; got 'a' beside 1: turn them into one type"
+    ):
+        split_labels([1, "a", None], None)
+
+
+def test_several_vectors_of_a_class_are_averaged():
+    described = check_class_vectors({"b": [[1.0, 2.0], [3.0, 4.0]], "a": [1.0, 1.0]}, 2, None)
+    classes, codes = merge_labels(np.array(["c", "a"]), described)
+    assert classes.tolist() == ["a", "b", "c"]
+    assert codes.tolist() == [2, 0]
+    np.testing.assert_array_equal(described.table(classes), [[1, 1], [2, 3], [np.nan, np.nan]])
+
+
+def test_descriptions_alone_give_the_classes():
+    classes, codes = merge_labels(np.array([]), check_class_vectors({5: [1.0], 3: [2.0]}, 1, None))
+    assert classes.tolist() == [3, 5]
+    assert len(codes) == 0
+
+
+WRONG = [
+    (["a"], "class_vectors must be a dict from labels to vectors; got list: pass"),
+    ({"a": [1.0, 2.0]}, r"class_vectors must describe at least two classes, .*; got \['a'\]"),
+    ({}, r"class_vectors must describe at least two classes, .*; got \[\]"),
+    (
+        {"a": [1.0, 2.0], None: [2.0, 1.0]},
+        "class_vectors must not describe None, which marks rows without a label",
+    ),
+    (
+        {"a": [1.0, 2.0], "?": [2.0, 1.0]},
+        "class_vectors must not describe '\\?', which marks .*another marker",
+    ),
+    (
+        {"a": "good film", "b": "bad film"},
+        "must hold numbers; that of 'a' is 'good film': for texts take TartClass",
+    ),
+    (
+        {"a": [1.0, 2.0], "b": [1.0]},
+        r"shape \(2,\) or \(k, 2\), as wide as X; that of 'b' has \(1,\): encode",
+    ),
+    ({"a": [1.0, 2.0], "b": np.zeros((0, 2))}, r"as wide as X; that of 'b' has \(0, 2\)"),
+    (
+        {"a": [1.0, 2.0], "b": [1.0, np.nan]},
+        "finite and not zero; one of 'b' is not finite: leave that class out",
+    ),
+    (
+        {"a": [1.0, 2.0], "b": [[1.0, 1.0], [0.0, 0.0]]},
+        "finite and not zero; one of 'b' is zero: leave that class",
+    ),
+]
+
+
+@pytest.mark.parametrize(("vectors", "message"), WRONG, ids=str)
+def test_vectors_that_break_a_rule(vectors, message):
+    with pytest.raises(ValueError, match=message):
+        check_class_vectors(vectors, 2, "?")
+
+
+def test_labels_of_another_type_than_those_of_rows():
+    described = check_class_vectors({"0": [1.0], "1": [2.0]}, 1, None)
+    with pytest.raises(
+        ValueError, match="class_vectors must use the labels of y; got '0' beside 0: use the same type"
+    ):
+        merge_labels(np.array([0, 1]), described)
