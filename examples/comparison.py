@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from functools import partial
 from time import perf_counter
 
 import numpy as np
@@ -14,6 +15,7 @@ from sklearn.metrics import accuracy_score, log_loss
 
 from sktart import TartReasoner
 
+TOLD_MORE = "TartReasoner, told more"
 METHODS = {
     "TartReasoner": TartReasoner,
     "LogisticRegressionCV": TunedLogisticRegression,
@@ -46,8 +48,19 @@ def draw(rows: np.ndarray, labels: np.ndarray, per_class: int, seed: int) -> np.
     return rng.permutation(np.concatenate(chosen))
 
 
-def compare(features: np.ndarray, labels: np.ndarray, args: argparse.Namespace) -> pd.DataFrame:
-    """Score every method on every draw, on the held-out rows; seconds are for fit and predict."""
+def mark(labels: np.ndarray, shown: np.ndarray, rows: np.ndarray) -> list:
+    """Return the labels of `rows`, None for all that are not among those `shown`."""
+    known = set(shown)
+    return [labels[row] if row in known else None for row in rows]
+
+
+def compare(
+    features: np.ndarray, labels: np.ndarray, args: argparse.Namespace, class_vectors: dict | None = None
+) -> pd.DataFrame:
+    """Score every method on every draw, on the held-out rows; seconds are for fit and predict.
+
+    With `class_vectors`, one more TartReasoner reads these, and all rows of the pool without their labels.
+    """
     pool, test = hold_out(labels, args.test)
     rows = []
     warm_up = draw(pool, labels, args.sizes[0], seed=0)
@@ -56,9 +69,17 @@ def compare(features: np.ndarray, labels: np.ndarray, args: argparse.Namespace) 
     for per_class in args.sizes:
         for seed in range(args.seeds):
             shown = draw(pool, labels, per_class, seed)
-            for name, make in METHODS.items():
+            fits = {
+                name: partial(make().fit, features[shown], labels[shown]) for name, make in METHODS.items()
+            }
+            if class_vectors is not None:
+                marked = mark(labels, shown, pool)
+                fits[TOLD_MORE] = partial(
+                    TartReasoner().fit, features[pool], marked, class_vectors=class_vectors
+                )
+            for name, fit in fits.items():
                 start = perf_counter()
-                classifier = make().fit(features[shown], labels[shown])
+                classifier = fit()
                 proba = classifier.predict_proba(features[test])
                 seconds = perf_counter() - start
                 accuracy = accuracy_score(labels[test], classifier.classes_[proba.argmax(axis=1)])

@@ -43,7 +43,10 @@ _PARTS = {
 # Beside what skops trusts: types and functions that compute, and neither call, open nor import what a file names. Each
 # by its full name, as a module may hold others that do.
 _TRUSTED = {
-    *(f"sktart.{name}" for name in ("Prompt", "TartClassifier", "TartReasoner", "TartTransformer")),
+    *(
+        f"sktart.{name}"
+        for name in ("LabelledFolds", "Prompt", "TartClassifier", "TartReasoner", "TartTransformer")
+    ),
     *(f"sktart.persistence.{part}" for part in _PARTS),
     *("pathlib.PosixPath", "pathlib.WindowsPath"),
     *(f"sklearn.calibration.{name}" for name in ("_CalibratedClassifier", "_SigmoidCalibration")),

@@ -65,6 +65,7 @@ def test_which_library_runs(tmp_path, capsys, model_folder):
     out, err = capsys.readouterr()
     assert (tmp_path / "which_library.png").stat().st_size > 10_000
     assert out.count("TartReasoner  ") == 2
+    assert out.count("TartReasoner, told more  ") == 2
     assert "(it is " in out
     assert err == ""
 

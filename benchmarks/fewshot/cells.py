@@ -13,7 +13,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.fewshot.contexts import draw, draw_pool, noisy_labels
 from benchmarks.fewshot.kept import digest, keep
 from benchmarks.fewshot.knowing import UNLABELLED
-from benchmarks.fewshot.methods import METHODS, OURS, preparation
+from benchmarks.fewshot.methods import METHODS, OURS, OURS_WITH, preparation
 from benchmarks.fewshot.readers import SOURCES, DataSet
 from benchmarks.fewshot.scores import BINNED, fit_and_score
 from sktart._runtime import torch_threads
@@ -99,7 +99,7 @@ def run_method(
     """Fit one method on a context and score it on the queries; a baseline only if its scores are not kept."""
     known = {} if vectors is None else {"class_vectors": vectors}
     classifier = METHODS[name].make(parts[0], parts[1], args.checkpoint)
-    if name == OURS:  # its code and its weights change
+    if name == OURS or name in OURS_WITH:  # its code and its weights change
         return fit_and_score(classifier, parts, BINNED)
     args.cache.mkdir(parents=True, exist_ok=True)
     return keep(

@@ -25,6 +25,33 @@ TEMPERATURES = np.logspace(-3, 1, 17)
 Vectors = Sequence[np.ndarray]
 
 
+class KnowingReasoner(ClassifierMixin, BaseEstimator):
+    """``TartReasoner``, given all that the baselines of this module are given.
+
+    Parameters
+    ----------
+    checkpoint : str or None
+        None for the default.
+    """
+
+    def __init__(self, checkpoint: str | None = None):
+        self.checkpoint = checkpoint
+
+    def fit(self, X: np.ndarray, y: np.ndarray, class_vectors: Vectors | None = None) -> Self:
+        """Read rows, labels as far as there are any, and sentences."""
+        from sktart import TartReasoner
+
+        known = None if class_vectors is None else dict(enumerate(class_vectors))
+        self.reasoner_ = TartReasoner(self.checkpoint or "auto", unlabelled=UNLABELLED)
+        self.reasoner_.fit(X, y, class_vectors=known)
+        self.classes_ = self.reasoner_.classes_
+        return self
+
+    def predict_proba(self, X: np.ndarray) -> np.ndarray:
+        """Return those of the reasoner."""
+        return self.reasoner_.predict_proba(X)
+
+
 class StrengthRidge(RidgeClassifier):
     """Ridge regression of a strength that is relative to the rows, as the gram reasoner begins with.
 

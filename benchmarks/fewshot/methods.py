@@ -27,6 +27,7 @@ from benchmarks.fewshot.held_out_ridge import HeldOutRidge
 from benchmarks.fewshot.knowing import (
     DescriptionRows,
     DescriptionScore,
+    KnowingReasoner,
     Spreading,
     StrengthRidge,
     ZeroShot,
@@ -36,6 +37,12 @@ from benchmarks.fewshot.prototypes import Prototypes
 from benchmarks.fewshot.tuned import CS, TunedLogisticRegression, folds, tuned_logistic_regression
 
 OURS = "sktart"
+# What ours reads besides labelled rows.
+OURS_WITH = {
+    "sktart, pool": ("pool",),
+    "sktart, descriptions": ("descriptions",),
+    "sktart, pool and descriptions": ("pool", "descriptions"),
+}
 REFERENCE = "LogisticRegressionCV"
 ROWS_OTHER_THAN_TEXT = frozenset({"image", "audio", "table"})
 
@@ -109,6 +116,16 @@ def self_training() -> ClassifierMixin:
     return SelfTrainingClassifier(logistic_regression())
 
 
+def ours_with(*uses: Literal["pool", "descriptions"]) -> Method:
+    """Make ours for texts, with what it reads besides labelled rows."""
+    return Method(
+        lambda X, y, checkpoint: KnowingReasoner(checkpoint),
+        modalities=frozenset({"text"}),
+        uses=frozenset(uses),
+        is_default=False,
+    )
+
+
 def knowing(make: Callable[[], ClassifierMixin], *uses: Literal["pool", "descriptions"]) -> Method:
     """Make a method for texts that needs what users know besides labelled rows."""
     return Method(
@@ -121,6 +138,7 @@ def knowing(make: Callable[[], ClassifierMixin], *uses: Literal["pool", "descrip
 
 METHODS = {
     OURS: Method(lambda X, y, checkpoint: sktart(checkpoint)),
+    **{name: ours_with(*uses) for name, uses in OURS_WITH.items()},
     REFERENCE: Method(lambda X, y, checkpoint: tuned_logistic_regression(y)),
     "LogisticRegression(C=1)": Method(lambda X, y, checkpoint: LogisticRegression(max_iter=2000)),
     # Vectors of texts mostly have unit rows anyway.

@@ -67,7 +67,7 @@ class Known:
         def tensor(values: NDArray[Any]) -> torch.Tensor:
             return torch.from_numpy(values)[None].to(device)
 
-        more = {}
+        more: dict[str, Any] = {}
         if len(self.pool):
             pool = self.pool.merged()
             more = {"pool_x": tensor(pool.x), "pool_weight": tensor(pool.weight)}

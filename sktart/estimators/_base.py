@@ -103,12 +103,15 @@ class BaseInContext(BaseEstimator):
     def _check_fits(self, checkpoint: Checkpoint, known: Known) -> None:
         """Compare data with what the reasoner can take, before any work."""
         reasoner, name = checkpoint.reasoner, checkpoint.name
-        rows, n_classes = known.labelled, known.n_classes
+        rows = known.labelled
+        n_classes = len(np.unique(np.asarray(rows.codes)))
         n_features = rows.x.shape[1]
         if known.has_more and not reasoner.reads_pool:
-            what = "class_vectors" if not len(known.pool) else f"y without a label in {len(known.pool)} rows"
+            what = [f"{len(known.pool)} rows without a label"] if len(known.pool) else []
+            what += [] if known.class_vectors is None else ["descriptions of classes"]
             raise ValueError(
-                f"checkpoint {name!r} reads labelled rows only; got {what}: take 'gram-base', or leave these out"
+                f"checkpoint {name!r} reads labelled rows only; got {' and '.join(what)}: take 'gram-base', or leave "
+                "these out"
             )
         if self.max_context is not None and self.max_context < n_classes:
             raise ValueError(

@@ -10,16 +10,16 @@ import numpy as np
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.utils import Tags
 
-from sktart.encoders import reads_only_text
+from sktart.estimators._labels import check_described, split_labels
 from sktart.estimators._reasoner import TartReasoner
 from sktart.estimators._transformer import TartTransformer
-from sktart.estimators._validation import check_fitted
+from sktart.estimators._validation import check_fitted, check_lengths
 
 
 class TartClassifier(ClassifierMixin, BaseEstimator):
     """Classifier of texts, images, clips or numbers: a frozen encoder, and a reasoner that reads what you know.
 
-    It is ``make_pipeline(TartTransformer(encoder), TartReasoner(checkpoint))``, and reads a sentence or more on each
+    It is ``make_pipeline(TartTransformer(encoder), TartReasoner(checkpoint))`` that reads a sentence or more on each
     class as well. The encoder reads these as it reads rows, so it must be one that reads texts; for images and sound
     take a model that puts texts into the same space, such as ``"clip-vit-base-patch32"``.
 
@@ -51,9 +51,9 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
     max_unlabelled : int or None, default=1000
         Of :class:`TartReasoner`: most rows without a label that are read.
     device : str, default="auto"
-        Of both.
+        Of both; of the reasoner alone where `encoder` is a TartTransformer.
     random_state : int, RandomState or None, default=None
-        Of both.
+        Of both, as `device`.
 
     Attributes
     ----------
@@ -148,13 +148,17 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
             If a parameter, X, y or the weights break their rule, descriptions are no texts, or the encoder does not
             read texts.
         """
-        descriptions = _checked_descriptions(self.class_descriptions)
         for former in ("transformer_", "reasoner_", "classes_"):
             self.__dict__.pop(former, None)
-        transformer = self._make_transformer()
-        encoded = transformer.fit_transform(X)
-        vectors = None if descriptions is None else _encode_descriptions(transformer, descriptions)
+        # All that can be checked before rows are encoded, which may take long.
+        descriptions = _checked_descriptions(self.class_descriptions, self.unlabelled)
         reasoner = TartReasoner(**{name: getattr(self, name) for name in self._of_reasoner})
+        reasoner._check_params()
+        transformer = self._make_transformer()
+        check_lengths(X, y)
+        all_labelled = bool(split_labels(y, self.unlabelled)[0].all())
+        encoded = transformer.fit_transform(X, y if all_labelled else None)
+        vectors = None if descriptions is None else _encode_descriptions(transformer, descriptions)
         reasoner.fit(encoded, y, sample_weight, class_vectors=vectors)
         self.transformer_, self.reasoner_, self.classes_ = transformer, reasoner, reasoner.classes_
         return self
@@ -179,11 +183,11 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
         check_fitted(self)
         return self.reasoner_.decision_function(self.transformer_.transform(X))
 
-    @property
-    def n_features_in_(self) -> int:
-        """Number of columns seen in ``fit``; only if rows were numbers."""
-        check_fitted(self)
-        return self.transformer_.n_features_in_
+    def __getattr__(self, name: str) -> Any:
+        # Only where rows were numbers, so no property: scikit-learn asks whether these are there.
+        if name in ("n_features_in_", "feature_names_in_") and hasattr(vars(self).get("transformer_"), name):
+            return getattr(self.transformer_, name)
+        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def _make_transformer(self) -> TartTransformer:
         options = {name: getattr(self, name) for name in self._of_transformer}
@@ -206,11 +210,11 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Tags:
         tags = super().__sklearn_tags__()
         inner = self.encoder.encoder if isinstance(self.encoder, TartTransformer) else self.encoder
-        tags.input_tags.string = tags.input_tags.one_d_array = reads_only_text(inner)
+        tags.input_tags = TartTransformer(inner).__sklearn_tags__().input_tags
         return tags
 
 
-def _checked_descriptions(descriptions: Any) -> dict[Any, list[str]] | None:
+def _checked_descriptions(descriptions: Any, unlabelled: Any) -> dict[Any, list[str]] | None:
     """Return the texts of each label."""
     if descriptions is None:
         return None
@@ -227,6 +231,7 @@ def _checked_descriptions(descriptions: Any) -> dict[Any, list[str]] | None:
                 f"class_descriptions must hold a text, or a list of texts, for each label; {label!r} has "
                 f"{descriptions[label]!r}: write what its rows are about, or leave it out"
             )
+    check_described(list(listed), unlabelled, "class_descriptions")
     return {label: list(texts) for label, texts in listed.items()}
 
 
@@ -241,5 +246,13 @@ def _encode_descriptions(
         )
     texts = [text for each in descriptions.values() for text in each]
     stops = np.cumsum([len(each) for each in descriptions.values()])[:-1]
-    vectors = np.split(transformer.transform(texts), stops)
-    return dict(zip(descriptions, vectors, strict=True))
+    parts = np.split(transformer.transform(texts), stops)
+    # Of a text without a known word, TF-IDF makes zeros.
+    vectors = {label: part[part.any(axis=1)] for label, part in zip(descriptions, parts, strict=True)}
+    for label, part in vectors.items():
+        if not len(part):
+            raise ValueError(
+                f"encoder {transformer.encoder_.name} makes nothing of the class_descriptions of {label!r}, "
+                f"{descriptions[label]!r}: use words that occur in X"
+            )
+    return vectors

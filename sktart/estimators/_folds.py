@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,12 @@ from sktart.estimators._labels import split_labels
 class LabelledFolds:
     """Splits labelled rows into folds, and puts all rows without a label into each training part.
 
-    scikit-learn's own splitters put rows without a label into test parts too, where they count as mistakes. Scores of
-    scikit-learn take labels of one type only, so mark these rows by a number such as -1, or by a text, not by None.
+    scikit-learn's own splitters put rows without a label into test parts too, where they count as mistakes.
 
     Parameters
     ----------
-    cv : int, splitter or iterable, default=5
-        How labelled rows are split, as for ``cross_val_score``; an integer stands for stratified folds.
+    cv : int or splitter, default=5
+        How labelled rows are split, numbered among themselves; an integer stands for stratified folds.
     unlabelled : object, default=-1
         Marker of rows without a label; missing labels count as such as well.
 
@@ -54,22 +54,33 @@ class LabelledFolds:
         ValueError
             If fewer than two rows have a label.
         """
+        labelled, *parts = self._labelled(y, groups)
+        others = np.setdiff1d(np.arange(len(y)), labelled)
+        for train, test in self._splitter(parts[1]).split(*parts):
+            yield np.sort(np.concatenate([labelled[train], others])), labelled[test]
+
+    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
+        """Return the number of folds."""
+        if y is None:
+            return self._splitter(None).get_n_splits(X, y, groups)
+        _, *parts = self._labelled(y, groups)
+        return self._splitter(parts[1]).get_n_splits(*parts)
+
+    def _splitter(self, labels: Any) -> Any:
+        if not (isinstance(self.cv, Integral) or hasattr(self.cv, "split")):
+            raise ValueError(f"cv must be an integer or a splitter such as KFold(5); got {self.cv!r}")
+        return check_cv(self.cv, labels, classifier=True)
+
+    def _labelled(self, y: Any, groups: Any) -> tuple[NDArray[np.intp], NDArray[Any], NDArray[Any], Any]:
+        """Return the numbers of labelled rows, and for these what a splitter takes for X, y and groups."""
         has_label, labels = split_labels(y, self.unlabelled)
-        labelled, others = np.flatnonzero(has_label), np.flatnonzero(~has_label)
+        labelled = np.flatnonzero(has_label)
         if len(labelled) < 2:
             raise ValueError(
                 f"y must have a label for at least two rows to split; got {len(labelled)}: "
                 f"label more, or check the marker unlabelled={self.unlabelled!r}"
             )
-        of_labelled = None if groups is None else np.asarray(groups)[labelled]
-        splitter = check_cv(self.cv, labels, classifier=True)
-        for train, test in splitter.split(labelled[:, None], labels, of_labelled):
-            yield np.sort(np.concatenate([labelled[train], others])), labelled[test]
-
-    def get_n_splits(self, X: Any = None, y: Any = None, groups: Any = None) -> int:
-        """Return the number of folds."""
-        labels = None if y is None else split_labels(y, self.unlabelled)[1]
-        return check_cv(self.cv, labels, classifier=True).get_n_splits(X, labels, groups)
+        return labelled, labelled[:, None], labels, None if groups is None else np.asarray(groups)[labelled]
 
     def __repr__(self) -> str:
         return f"LabelledFolds({self.cv!r}, unlabelled={self.unlabelled!r})"

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 
 from sktart.rows._entries import is_missing
 
@@ -38,7 +39,7 @@ def split_labels(y: Any, unlabelled: Any) -> tuple[NDArray[np.bool_], NDArray[An
     >>> split_labels([1, 0, -1], -1)[1]
     array([1, 0])
     """
-    values = np.asarray(y)
+    values = _as_column(y)
     if values.ndim != 1 or (values.dtype.kind not in "fOmM" and unlabelled is None):
         return np.ones(len(values) if values.ndim else 0, dtype=bool), values
     entries = values.tolist()
@@ -46,9 +47,22 @@ def split_labels(y: Any, unlabelled: Any) -> tuple[NDArray[np.bool_], NDArray[An
         [not (is_missing(entry) or _equals(entry, unlabelled)) for entry in entries], dtype=bool
     )
     if has_label.all():
-        return has_label, values
+        return has_label, np.asarray(y).reshape(values.shape)
     kept = [entry for entry, keep in zip(entries, has_label, strict=True) if keep]
     return has_label, values[has_label] if values.dtype.kind != "O" else _of_one_kind(kept)
+
+
+def _as_column(y: Any) -> NDArray[Any]:
+    """Return labels as an array of one dimension, if they have one, with each entry as it is."""
+    if isinstance(y, np.ma.MaskedArray):
+        y = np.where(np.ma.getmaskarray(y), None, np.asarray(y, dtype=object))
+    if isinstance(y, list | tuple) and not any(isinstance(entry, list | tuple | np.ndarray) for entry in y):
+        # As an array of its own, numpy would turn a marker beside texts into a text.
+        values = np.empty(len(y), dtype=object)
+        values[:] = y
+        return values
+    values: NDArray[Any] = np.asarray(y)
+    return values.ravel() if values.shape[1:] == (1,) else values
 
 
 def check_class_vectors(class_vectors: Any, n_features: int, unlabelled: Any) -> ClassVectors:
@@ -66,27 +80,36 @@ def check_class_vectors(class_vectors: Any, n_features: int, unlabelled: Any) ->
     Raises
     ------
     ValueError
-        If there are fewer than two labels, one is missing or the marker, or a vector has another width, holds
-        anything but finite numbers, or is zero.
+        If there are fewer than two labels, one is no single value, missing or the marker, or a vector has another
+        width, holds anything but finite numbers, or is zero.
     """
     if not isinstance(class_vectors, Mapping):
         raise ValueError(
             f"class_vectors must be a dict from labels to vectors; got {type(class_vectors).__name__}: "
             "pass {label: vector, ...}"
         )
-    labels = list(class_vectors)
+    check_described(list(class_vectors), unlabelled, "class_vectors")
+    vectors = [_checked_vector(label, value, n_features) for label, value in class_vectors.items()]
+    return ClassVectors(list(class_vectors), np.stack(vectors))
+
+
+def check_described(labels: list[Any], unlabelled: Any, parameter: str) -> None:
+    """Check which classes are described, by `class_vectors` or `class_descriptions`."""
     if len(labels) < 2:
         raise ValueError(
-            f"class_vectors must describe at least two classes, as only their differences tell anything; got {labels!r}"
+            f"{parameter} must describe at least two classes, as only their differences tell anything; got {labels!r}"
+        )
+    compound = [label for label in labels if np.ndim(label)]
+    if compound:
+        raise ValueError(
+            f"{parameter} must have single values as labels; got {compound[0]!r}: use a text in its place"
         )
     wrong = [label for label in labels if is_missing(label) or _equals(label, unlabelled)]
     if wrong:
         raise ValueError(
-            f"class_vectors must not describe {wrong[0]!r}, which marks rows without a label: "
+            f"{parameter} must not describe {wrong[0]!r}, which marks rows without a label: "
             "rename that class, or choose another marker by unlabelled="
         )
-    vectors = [_checked_vector(label, value, n_features) for label, value in class_vectors.items()]
-    return ClassVectors(labels, np.stack(vectors))
 
 
 def merge_labels(labels: NDArray[Any], described: ClassVectors | None) -> tuple[NDArray[Any], NDArray[Any]]:
@@ -99,14 +122,18 @@ def merge_labels(labels: NDArray[Any], described: ClassVectors | None) -> tuple[
             f"class_vectors must use the labels of y; got {described.labels[0]!r} beside {labels[:1].tolist()[0]!r}: "
             "use the same type in both"
         )
-    classes = np.unique(np.concatenate([labels, extra]) if len(labels) else extra)
+    if len(labels):
+        # Labels of rows keep their type, where keys such as 1.0 beside 1 say the same.
+        same = extra.astype(labels.dtype)
+        extra = np.concatenate([labels, same if (same == extra).all() else extra])
+    classes = np.unique(extra)
     return classes, np.searchsorted(classes, labels)
 
 
 def _checked_vector(label: Any, value: Any, n_features: int) -> NDArray[Any]:
     try:
-        vectors = np.atleast_2d(np.asarray(value, dtype=np.float64))
-    except (TypeError, ValueError) as error:
+        vectors = np.atleast_2d(np.asarray(value.toarray() if issparse(value) else value, dtype=np.float64))
+    except (TypeError, ValueError, RuntimeError) as error:
         raise ValueError(
             f"class_vectors must hold numbers; that of {label!r} is {value!r}: for texts take "
             "TartClassifier(class_descriptions=...), which encodes them"
@@ -126,7 +153,9 @@ def _checked_vector(label: Any, value: Any, n_features: int) -> NDArray[Any]:
 
 
 def _equals(entry: Any, marker: Any) -> bool:
-    return marker is not None and type(entry == marker) in (bool, np.bool_) and bool(entry == marker)
+    if marker is None or isinstance(entry, bool | np.bool_) != isinstance(marker, bool | np.bool_):
+        return False
+    return type(entry == marker) in (bool, np.bool_) and bool(entry == marker)
 
 
 def _of_one_kind(labels: list[Any]) -> NDArray[Any]:
@@ -135,6 +164,6 @@ def _of_one_kind(labels: list[Any]) -> NDArray[Any]:
     if any(texts) and not all(texts):
         raise ValueError(
             f"labels must be of one kind; got {labels[texts.index(True)]!r} beside {labels[texts.index(False)]!r}: "
-            "turn them into one type, for instance by str"
+            "turn all but the missing ones into one type, for instance by str"
         )
     return np.array(labels)

@@ -14,6 +14,7 @@ from sktart.contexts._fitted import FittedContext
 from sktart.estimators._base import BaseInContext
 from sktart.estimators._validation import (
     CLASS_WEIGHT,
+    MARKER,
     Constraint,
     check_fitted,
     number,
@@ -49,7 +50,8 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         Most rows in one context. If there are more, each context is a random draw of that many, stratified by class,
         whatever the weights (`context_rows_` tells which). None reads all rows; if a reasoner cannot, `fit` says so.
     unlabelled : object, default=None
-        One more marker of rows without a label, beside missing labels, such as -1; None for no other.
+        One more marker of rows without a label, beside missing labels, such as -1; None for no other. Estimators that
+        encode y before they fit this one, such as ``VotingClassifier``, hide it.
     max_unlabelled : int or None, default=1000
         Most rows without a label that are read. If there are more, a random draw of that many is read, and `fit` warns.
         None reads all; time and memory grow with the square of all rows.
@@ -99,6 +101,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         **BaseInContext._constraints,
         "class_weight": CLASS_WEIGHT,
         "temperature": number(1e-3, 1e3),
+        "unlabelled": MARKER,
     }
 
     def __init__(
@@ -236,8 +239,9 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         assert rows.codes is not None
         absent = np.setdiff1d(np.arange(len(classes)), rows.codes)
         if isinstance(self.class_weight, str) and len(absent):
+            label = classes[absent].tolist()[0]
             raise ValueError(
-                f"class_weight='balanced' needs a labelled row of each class; {classes[absent[0]]!r} has none: "
+                f"class_weight='balanced' needs a labelled row of each class; {label!r} has none: "
                 "pass None or a dict of factors"
             )
         shares = compute_class_weight(

@@ -72,6 +72,10 @@ RANDOM_STATE = Constraint(
     "None, an integer of at least 0 or a numpy RandomState",
     lambda value: value is None or integer(0).holds(value) or isinstance(value, np.random.RandomState),
 )
+MARKER = Constraint(
+    "None, a number or a text",
+    lambda value: value is None or isinstance(value, str | bytes | Real | np.generic),
+)
 CLASS_WEIGHT = Constraint(
     "None, 'balanced' or a dict from labels to factors",
     lambda value: value is None or isinstance(value, Mapping) or one_of("balanced").holds(value),
@@ -157,10 +161,13 @@ def validate_known(
     described = None if class_vectors is None else check_class_vectors(class_vectors, X.shape[1], unlabelled)
     if not len(used) and described is None:
         raise ValueError(
-            f"y must have a label for at least one row; all {len(y)} are without: give some rows a label, or describe "
-            "two classes or more, by class_vectors here or class_descriptions of TartClassifier"
+            f"y must have a label for at least one row of positive weight; got {len(X)} rows without: give some a "
+            "label, or describe two classes or more, by class_vectors here or class_descriptions of TartClassifier"
         )
+    for part in (used, pool):
+        _check_total(weight[part])
     classes, codes = merge_labels(used_labels, described)
+    check_classification_targets(classes)
     return Known(
         ContextRows(X[used], codes, weight[used], used),
         ContextRows(X[pool], None, weight[pool], pool),
@@ -182,11 +189,20 @@ def _checked_weight(sample_weight: Any, n_rows: int) -> Any:
         raise ValueError(
             "sample_weight must not be zero for all rows; give at least one row a positive weight"
         )
-    if not 1e-6 <= weight.sum() <= 1e12:
+    return weight
+
+
+def _check_total(weight: Any) -> None:
+    """Check the weights of the labelled rows, or of those without a label."""
+    if len(weight) and not 1e-6 <= weight.sum() <= 1e12:
         raise ValueError(
             f"sample_weight counts rows, so its sum must lie between 1e-6 and 1e12; got {weight.sum():.3g}; rescale it"
         )
-    return weight
+
+
+def check_lengths(X: Any, y: Any) -> None:
+    """Check that there is a label, or a missing one, for each row."""
+    check_consistent_length(X, y)
 
 
 def validate_queries(estimator: BaseEstimator, X: Any) -> Any:

@@ -18,7 +18,8 @@ def begin_with(module: Reasoner, start: Reasoner, name: str) -> None:
     """Give a fresh network the weights of `start`, in place, as far as both have them.
 
     A gram reasoner may have more layers than its start, or read a pool and descriptions where that does not: what is
-    fresh leaves everything as it is. A decoder may have another number of features, and reads those in common alike.
+    fresh leaves the answers for labelled rows as they are. A decoder may have another number of features, and reads
+    those in common alike.
     """
     if not _fits(module.config, start.config):
         raise RecipeError(

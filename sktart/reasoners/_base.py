@@ -46,7 +46,10 @@ class Reasoner(nn.Module):
     def read_context(
         self, context_x: Tensor, context_y: Tensor, n_classes: int, weight: Tensor | None = None
     ) -> Any:
-        """Run labelled rows (B, N, D) with integer labels (B, N) through the network once."""
+        """Run labelled rows (B, N, D) with integer labels (B, N) through the network once.
+
+        A reasoner that `reads_pool` takes ``pool_x``, ``pool_weight`` and ``class_vectors`` as well.
+        """
 
     @abstractmethod
     def answer(self, context: Any, query_x: Tensor) -> Tensor:

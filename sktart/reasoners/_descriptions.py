@@ -34,7 +34,8 @@ class Descriptions:
     def scores(self, x: Tensor) -> Tensor:
         """Return how well each row fits each class, (B, C, R)."""
         with torch.autocast(x.device.type, enabled=False):
-            return self.directions @ x.mT
+            # Rows first: the bits of a product depend on the place of its columns.
+            return (x @ self.directions.mT).mT
 
 
 def no_descriptions(x: Tensor) -> Descriptions:

@@ -31,8 +31,6 @@ MAX_ATTENTION_ELEMENTS = 2**24
 MAX_QUERY_RADIUS = 100.0
 # Of a row 3, of a task 5; of each ridge regression a prediction, a variance, and an error for the task.
 N_SCALARS = 3 + 5 + 3 * len(STRENGTHS)
-
-
 # Of a row whether it is of the pool; of the task 1 and how many rows there are for each labelled one.
 N_POOL_SCALARS = 3
 # Share of the pool in the loss.

@@ -1,6 +1,6 @@
 """One block of the gram reasoner: attention over context rows, ridge regression steps, class mixer, MLP.
 
-Shapes: B tasks, N context rows, R rows of either kind, C classes, W width, H heads, K ridge regressions.
+Shapes: B tasks, N context rows, R rows of any kind, C classes, W width, H heads, K ridge regressions.
 """
 
 from __future__ import annotations
@@ -43,10 +43,6 @@ class View:
         Tensor  # (B, P, R, N + U), the same of regressions on all rows; (B, 0, R, N + U) without a pool
     )
 
-    def take(self, rows: slice) -> View:
-        """Return the view of some of the rows."""
-        return View(self.gram[:, rows], self.smoothers[:, :, rows], self.pool_smoothers[:, :, rows])
-
 
 @dataclass(frozen=True)
 class Sizes:
@@ -85,8 +81,7 @@ class GramBlock(nn.Module):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
         pool_width = config.pool_message_width * N_POOL_OPERATORS
-        self.reads_pool = pool_width > 0
-        if self.reads_pool:
+        if pool_width:
             self.pool_message = nn.Linear(width, pool_width, bias=False)
             self.pool_out = nn.Linear(pool_width, width, bias=False)
             nn.init.zeros_(self.pool_out.weight)

@@ -1,6 +1,6 @@
 """Ridge regression of the labels on the context, at several strengths at once: what the gram reasoner begins with.
 
-Shapes: B tasks, N context rows, R rows of either kind, D features, C classes, K strengths.
+Shapes: B tasks, N context rows, R rows of any kind, D features, C classes, K strengths.
 """
 
 from __future__ import annotations

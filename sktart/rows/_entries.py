@@ -75,4 +75,4 @@ def is_missing(entry: Any) -> bool:
 
 
 def _is_nan(entry: Any) -> bool:
-    return isinstance(entry, float) and entry != entry
+    return isinstance(entry, float | np.floating) and bool(entry != entry)

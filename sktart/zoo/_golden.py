@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import warnings
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
@@ -39,7 +39,10 @@ def golden_task() -> tuple[Tensor, Tensor, Tensor]:
 
 
 def golden_predictions(reasoner: Reasoner) -> list[list[float]]:
-    """Return probabilities (6, 3) of a reasoner on the golden task, or what of it fits, computed in float64."""
+    """Return probabilities (6, 3) of a reasoner on the golden task, or what of it fits, computed in float64.
+
+    One that reads a pool and descriptions gives six more rows, with these.
+    """
     # First the CPU, as not every device knows float64.
     return _predict(copy.deepcopy(reasoner).cpu().double())
 
@@ -57,7 +60,7 @@ def compare(golden: object, reasoner: Reasoner, name: str) -> float | None:
     """Compare what a reasoner answers with golden predictions.
 
     Returns the largest difference of a probability, or None, with a warning, if there are no golden predictions.
-    They are lists of shape (6, 3); `name` is that of the checkpoint, for messages.
+    They are lists of shape (6, 3) or (12, 3); `name` is that of the checkpoint, for messages.
     """
     if golden is None:
         warnings.warn(f"checkpoint {name!r} holds no golden predictions to check it against", stacklevel=2)
@@ -90,4 +93,9 @@ def _predict(reasoner: Reasoner) -> list[list[float]]:
     context_x, query_x = (x[..., features].to(like.dtype).to(like.device) for x in (context_x, query_x))
     with torch.inference_mode():
         logits = reasoner(context_x[:, rows], context_y[:, rows].to(like.device), query_x, N_CLASSES)
+        if reasoner.reads_pool:  # the same with half of the labels, and a vector a class
+            labelled, pool, vectors = context_x[:, :12], context_x[:, 12:], context_x[:, :N_CLASSES]
+            known: dict[str, Any] = {"pool_x": pool, "class_vectors": vectors}
+            context = reasoner.read_context(labelled, context_y[:, :12].to(like.device), N_CLASSES, **known)
+            logits = torch.cat([logits, reasoner.answer(context, query_x)], dim=1)
     return logits.softmax(-1)[0].tolist()

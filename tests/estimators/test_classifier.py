@@ -6,6 +6,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.exceptions import NotFittedError
 from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
+from sklearn.feature_selection import SelectKBest
 from sklearn.model_selection import GridSearchCV
 from tiny_knowing import save_knowing
 
@@ -52,6 +53,17 @@ def test_descriptions_change_the_answer_and_may_stand_alone(knowing):
 def test_sentence_transformer(knowing, model_folder):
     model = TartClassifier(str(model_folder), checkpoint=knowing, class_descriptions=SAID).fit(TEXTS, Y)
     assert model.predict_proba(TEXTS).shape == (8, 2)
+
+
+def test_images_and_sentences_in_one_space(knowing, tiny):
+    images = np.random.default_rng(0).integers(0, 256, size=(6, 16, 16, 3), dtype=np.uint8)
+    said = {"cat": "a photo of a cat", "dog": ["a photo of a dog", "a puppy"]}
+    model = TartClassifier(str(tiny("clip")), checkpoint=knowing, class_descriptions=said)
+    model.fit(list(images), ["cat", "dog", "cat", None, None, None])
+    plain = TartClassifier(str(tiny("clip")), checkpoint=knowing).fit(
+        list(images), ["cat", "dog", "cat"] + 3 * [None]
+    )
+    assert np.abs(model.predict_proba(list(images)) - plain.predict_proba(list(images))).max() > 1e-4
 
 
 def test_a_transformer_with_options_of_its_own_is_cloned(knowing):
@@ -121,9 +133,48 @@ def test_descriptions_for_an_encoder_that_reads_no_text(knowing):
         TartClassifier(None, checkpoint=knowing, class_descriptions={0: "a", 1: "b"}).fit(X, y)
 
 
+def test_descriptions_without_a_known_word(knowing):
+    said = {"+": ["good", "wonderful"], "-": "bad"}
+    TartClassifier(TfidfVectorizer(), checkpoint=knowing, class_descriptions=said).fit(TEXTS, Y)
+    said["+"] = "wonderful"
+    message = r"makes nothing of the class_descriptions of '\+', \['wonderful'\]: use words that occur in X"
+    with pytest.raises(ValueError, match=message):
+        TartClassifier(TfidfVectorizer(), checkpoint=knowing, class_descriptions=said).fit(TEXTS, Y)
+
+
+@pytest.mark.parametrize(
+    ("given", "y", "message"),
+    [
+        ({"temperature": -1}, Y, "temperature must be a number"),
+        ({"class_descriptions": {"+": "good", None: "bad"}}, Y, "must not describe None"),
+        ({}, Y[:-1], "inconsistent numbers of samples"),
+    ],
+    ids=str,
+)
+def test_what_can_be_checked_is_checked_before_rows_are_encoded(knowing, given, y, message):
+    def refuse(texts):
+        raise AssertionError("encoded too early")
+
+    with pytest.raises(ValueError, match=message):
+        TartClassifier(refuse, checkpoint=knowing, **given).fit(TEXTS, y)
+
+
+def test_an_encoder_that_learns_from_labels(knowing):
+    X, y = load_iris(return_X_y=True)
+    assert TartClassifier(SelectKBest(k=2), checkpoint=knowing).fit(X, y).transformer_.n_features_out_ == 2
+
+
+def test_names_of_columns():
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    model = TartClassifier(None).fit(X, y)
+    assert model.feature_names_in_.tolist() == X.columns.tolist()
+    with pytest.raises(AttributeError, match="'TartClassifier' object has no attribute 'feature_names_in_'"):
+        _ = TartClassifier(None).feature_names_in_
+
+
 def test_a_fit_that_fails_leaves_no_answer(knowing):
     model = TartClassifier(HASHING, checkpoint=knowing).fit(TEXTS, Y)
-    with pytest.raises(ValueError, match="label for at least one row"):
-        model.fit(TEXTS, [None] * len(TEXTS))
+    with pytest.raises(ValueError, match="class_descriptions must hold a text"):
+        model.set_params(class_descriptions={"+": 3}).fit(TEXTS, Y)
     with pytest.raises(NotFittedError):
         model.predict(TEXTS)

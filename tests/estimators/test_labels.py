@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from scipy.sparse import csr_array
 
 from sktart.estimators._labels import check_class_vectors, merge_labels, split_labels
 
@@ -24,6 +25,13 @@ from sktart.estimators._labels import check_class_vectors, merge_labels, split_l
         (pl.Series(["a", None, "b"]), None, ["a", "b"]),
         ([True, None, False], None, [True, False]),
         ([None, None], None, []),
+        (["a", -1, "b"], -1, ["a", "b"]),
+        (["a", float("nan"), "b"], None, ["a", "b"]),
+        ([1, "?", 2], "?", [1, 2]),
+        ([True, 1, False], 1, [True, False]),
+        (np.array([["a"], ["?"]]), "?", ["a"]),
+        (np.array([1.5, np.float32("nan")], dtype=object), None, [1.5]),
+        (np.ma.array([1, 2, 3], mask=[0, 1, 0]), None, [1, 3]),
     ],
     ids=str,
 )
@@ -36,7 +44,7 @@ def test_rows_without_a_label_are_found(y, marker, expected):
 
 def test_labels_of_two_kinds_beside_missing_ones():
     with pytest.raises(
-        ValueError, match="labels must be of one kind; got 'a' beside 1: turn them into one type"
+        ValueError, match="labels must be of one kind; got 'a' beside 1: turn all but the missing"
     ):
         split_labels([1, "a", None], None)
 
@@ -91,6 +99,19 @@ WRONG = [
 def test_vectors_that_break_a_rule(vectors, message):
     with pytest.raises(ValueError, match=message):
         check_class_vectors(vectors, 2, "?")
+
+
+@pytest.mark.parametrize(("labels", "keys"), [([0, 1], [0.0, 1.0]), ([False, True], [0, 1])], ids=str)
+def test_keys_that_say_the_same_leave_labels_their_type(labels, keys):
+    described = check_class_vectors({key: [1.0] for key in keys}, 1, None)
+    classes, _ = merge_labels(np.array(labels), described)
+    assert classes.tolist() == labels
+    assert classes.dtype == np.array(labels).dtype
+
+
+def test_sparse_vectors():
+    described = check_class_vectors({"a": csr_array([[0.0, 1.0]]), "b": [1.0, 0.0]}, 2, None)
+    np.testing.assert_array_equal(described.vectors, [[0, 1], [1, 0]])
 
 
 def test_labels_of_another_type_than_those_of_rows():

@@ -157,6 +157,9 @@ def test_a_fitted_model_comes_back_from_pickle_and_file(knowing, iris, tmp_path)
     model = TartReasoner(knowing, unlabelled=-1).fit(X, y, class_vectors=means)
     np.testing.assert_array_equal(pickle.loads(pickle.dumps(model)).predict_proba(X), model.predict_proba(X))
     sktart.save(model, tmp_path / "model.sktart")
+    search = GridSearchCV(TartReasoner(knowing, unlabelled=-1), {}, cv=LabelledFolds(KFold(2))).fit(X, y)
+    sktart.save(search, tmp_path / "search.sktart")
+    assert repr(sktart.load(tmp_path / "search.sktart").cv) == repr(search.cv)
     np.testing.assert_array_equal(
         sktart.load(tmp_path / "model.sktart").predict_proba(X), model.predict_proba(X)
     )
@@ -173,10 +176,32 @@ def test_searches_and_cross_validation(knowing, iris):
     assert clone(search.best_estimator_)[-1].unlabelled == -1
 
 
+def test_weights_are_those_of_labelled_rows_and_of_the_others(knowing, iris):
+    X, y, _ = iris
+    with pytest.raises(ValueError, match=r"sum must lie between 1e-6 and 1e12; got 1\.2e-49; rescale it"):
+        TartReasoner(knowing, unlabelled=-1).fit(X, y, np.where(y < 0, 1, 1e-50))
+
+
+def test_a_column_of_labels(knowing, iris):
+    X, y, _ = iris
+    assert TartReasoner(knowing, unlabelled=-1).fit(X, y[:, None]).classes_.tolist() == [0, 1, 2]
+
+
+def test_max_context_is_for_labelled_classes(knowing, iris):
+    X, _, means = iris
+    model = TartReasoner(knowing, max_context=2).fit(X, [None] * len(X), class_vectors=means)
+    assert len(model.classes_) == 3
+
+
+def test_the_marker_is_a_single_value(knowing, iris):
+    with pytest.raises(ValueError, match=r"unlabelled must be None, a number or a text; got \[-1\]"):
+        TartReasoner(knowing, unlabelled=[-1]).fit(*iris[:2])
+
+
 WRONG = [
     (
         lambda X, y, v: {"y": [None] * len(X)},
-        "label for at least one row; all 72 are without: .* class_vectors here",
+        "label for at least one row of positive weight; got 72 rows without: .* class_vectors here",
     ),
     (lambda X, y, v: {"y": y, "class_vectors": {0: X[0]}}, "must describe at least two classes"),
     (
@@ -214,7 +239,7 @@ def test_balanced_classes_need_a_row_each(knowing, iris):
 def test_a_checkpoint_for_labelled_rows_refuses_the_rest(labelled_only, iris, pool):
     X, y, means = iris
     X, y, means = (X, y, None) if pool else (X[:12], y[:12], means)
-    what = "y without a label in 60 rows" if pool else "class_vectors"
+    what = "60 rows without a label" if pool else "descriptions of classes"
     with pytest.raises(
         ValueError, match=f"reads labelled rows only; got {what}: take 'gram-base', or leave these out"
     ):
