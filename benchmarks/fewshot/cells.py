@@ -100,7 +100,7 @@ def run_method(
     known = {} if vectors is None else {"class_vectors": vectors}
     classifier = METHODS[name].make(parts[0], parts[1], args.checkpoint)
     if name == OURS or name in OURS_WITH:  # its code and its weights change
-        return fit_and_score(classifier, parts, BINNED)
+        return fit_and_score(classifier, parts, BINNED, **known)
     args.cache.mkdir(parents=True, exist_ok=True)
     return keep(
         args.cache / KEPT,

@@ -228,7 +228,7 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     add = parser.add_argument
     add("study", choices=STUDIES)
     add("--data", type=Path, required=True, help="folder with the data sets (benchmarks/README.md)")
-    add("--recipe", type=Path, default=Path("zoo/any/any/gram-base/recipe.json"))
+    add("--recipe", type=Path, default=Path("zoo/any/any/gram-labelled/recipe.json"))
     add("--variants", nargs="+", help="default: all of the study")
     add("--steps", type=int, default=200)
     add("--seeds", type=int, default=3, help="draws of each cell")

@@ -55,14 +55,14 @@ def split_labels(y: Any, unlabelled: Any) -> tuple[NDArray[np.bool_], NDArray[An
 def _as_column(y: Any) -> NDArray[Any]:
     """Return labels as an array of one dimension, if they have one, with each entry as it is."""
     if isinstance(y, np.ma.MaskedArray):
-        y = np.where(np.ma.getmaskarray(y), None, np.asarray(y, dtype=object))
+        y = [None if hidden else entry for entry, hidden in zip(y.data, np.ma.getmaskarray(y), strict=True)]
     if isinstance(y, list | tuple) and not any(isinstance(entry, list | tuple | np.ndarray) for entry in y):
         # As an array of its own, numpy would turn a marker beside texts into a text.
         values = np.empty(len(y), dtype=object)
         values[:] = y
         return values
-    values: NDArray[Any] = np.asarray(y)
-    return values.ravel() if values.shape[1:] == (1,) else values
+    column: NDArray[Any] = np.asarray(y)
+    return column.ravel() if column.shape[1:] == (1,) else column
 
 
 def check_class_vectors(class_vectors: Any, n_features: int, unlabelled: Any) -> ClassVectors:

@@ -66,11 +66,13 @@ class Knowledge:
         if found:
             raise RecipeError("; ".join(found))
 
-    def plan(self, generator: Generator, n_classes: int) -> Plan:
-        """Draw what the tasks of one call have."""
+    def plan(self, generator: Generator, n_classes: int, most: int) -> Plan:
+        """Draw what the tasks of one call have; a pool has `most` rows, or as few as it may have."""
         draws = torch.rand(3, generator=generator).tolist()
         has_pool, is_described = draws[0] < self.pool, draws[1] < self.described
-        n_pool = log_uniform_int(generator, self.pool_rows) if has_pool else 0
+        n_pool = 0
+        if has_pool:
+            n_pool = max(min(log_uniform_int(generator, self.pool_rows), most), self.pool_rows[0])
         n_described = log_uniform_int(generator, DESCRIPTION_ROWS) if is_described else 0
         few = None
         if has_pool and is_described and draws[2] < self.few:

@@ -68,7 +68,10 @@ def sample_tasks(
     chosen = mixture[int(torch.multinomial(weights, 1, generator=generator))]
     n_classes = log_uniform_int(generator, chosen.n_classes)
     n_context = max(log_uniform_int(generator, chosen.context_rows or context_rows), n_classes)
-    plan = Plan(0, 0, None) if knowledge is None else knowledge.plan(generator, n_classes)
+    plan = Plan(0, 0, None)
+    if knowledge is not None:
+        most = max_tokens // (FEWEST_TASKS * n_classes) - n_context - query_rows
+        plan = knowledge.plan(generator, n_classes, most)
     if plan.few is not None:
         n_context = plan.few
     n_shown = n_context + plan.pool + query_rows

@@ -86,7 +86,7 @@ class GramBlock(nn.Module):
             self.pool_out = nn.Linear(pool_width, width, bias=False)
             nn.init.zeros_(self.pool_out.weight)
             # Of 1 and the logarithm of unlabelled rows for each labelled one.
-            self.pool_key = nn.Parameter(torch.tensor([[POOL_KEY_BIAS, 0.0]]).repeat(heads, 1))
+            self.pool_key = nn.Parameter(torch.tensor([[POOL_KEY_BIAS, 0.0] for _ in range(heads)]))
 
     def read(self, h: Tensor, n_labelled: int) -> Layer:
         """Turn context tokens (B, C, N + U, W), the labelled first, into what rows of this layer look at."""

