@@ -16,14 +16,15 @@ from sktart.estimators._labels import split_labels
 class LabelledFolds:
     """Splits labelled rows into folds, and puts all rows without a label into each training part.
 
-    scikit-learn's own splitters put rows without a label into test parts too, where they count as mistakes.
+    scikit-learn's own splitters put rows without a label into test parts too, where they count as mistakes, or refuse
+    missing labels.
 
     Parameters
     ----------
     cv : int or splitter, default=5
         How labelled rows are split, numbered among themselves; an integer stands for stratified folds.
     unlabelled : object, default=-1
-        Marker of rows without a label; missing labels count as such as well.
+        Marker of rows without a label, the same as that of the estimator; missing labels count as such as well.
 
     Examples
     --------

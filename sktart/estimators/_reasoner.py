@@ -168,8 +168,8 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         Warns
         -----
         UserWarning
-            If a reasoner of the decoder family gets features that are far from unit variance, or there are more than
-            `max_unlabelled` rows without a label.
+            If a reasoner of the decoder family gets features that are far from unit variance, there are more than
+            `max_unlabelled` rows without a label, or a key of `class_vectors` may be misspelt.
         """
         self._check_params()
         # A fit that fails must not leave the answers of a former one.

@@ -169,12 +169,26 @@ def validate_known(
     classes, codes = merge_labels(used_labels, described)
     if described is not None:  # three times, as labels that are all different look like a regression target
         check_classification_targets(np.repeat(classes, 3))
+        _warn_of_strangers(classes, codes, described.table(classes))
     return Known(
         ContextRows(X[used], codes, weight[used], used),
         ContextRows(X[pool], None, weight[pool], pool),
         len(classes),
         None if described is None else described.table(classes),
     ), classes
+
+
+def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
+    """Warn where a class has a description alone and another one rows alone: a key may be misspelt."""
+    has_rows, is_described = np.isin(np.arange(len(classes)), codes), ~np.isnan(vectors).any(axis=1)
+    rowless, unsaid = classes[is_described & ~has_rows].tolist(), classes[has_rows & ~is_described].tolist()
+    if rowless and unsaid:
+        warnings.warn(
+            f"{rowless[0]!r} is described and has no labelled row, {unsaid[0]!r} has labelled rows and no description: "
+            "both are classes now; if they are meant to be one, spell them alike",
+            UserWarning,
+            stacklevel=4,
+        )
 
 
 def _checked_weight(sample_weight: Any, n_rows: int) -> Any:

@@ -113,6 +113,18 @@ def test_a_described_class_may_have_no_row(knowing, iris):
     assert (model.predict_proba(X) > 0).all()
 
 
+def test_a_key_that_may_be_misspelt_is_named(knowing, iris):
+    X, y, means = iris
+    names = [NAMES[label] if label >= 0 else None for label in y]
+    vectors = {"setosa": means[0], "versicolor": means[1], "virginca": means[2]}
+    message = (
+        "'virginca' is described and has no labelled row, 'virginica' has labelled rows and no description"
+    )
+    with pytest.warns(UserWarning, match=message):
+        model = TartReasoner(knowing).fit(X, names, class_vectors=vectors)
+    assert len(model.classes_) == 4
+
+
 def test_order_of_rows_changes_no_bit(knowing, iris):
     X, y, means = iris
     order = np.random.default_rng(1).permutation(len(X))
