@@ -116,20 +116,10 @@ def self_training() -> ClassifierMixin:
     return SelfTrainingClassifier(logistic_regression())
 
 
-def ours_with(*uses: Literal["pool", "descriptions"]) -> Method:
-    """Make ours for texts, with what it reads besides labelled rows."""
+def knowing(make: Callable[[str | None], ClassifierMixin], *uses: Literal["pool", "descriptions"]) -> Method:
+    """Make a method for texts that needs what users know besides labelled rows; `make` gets `--checkpoint`."""
     return Method(
-        lambda X, y, checkpoint: KnowingReasoner(checkpoint),
-        modalities=frozenset({"text"}),
-        uses=frozenset(uses),
-        is_default=False,
-    )
-
-
-def knowing(make: Callable[[], ClassifierMixin], *uses: Literal["pool", "descriptions"]) -> Method:
-    """Make a method for texts that needs what users know besides labelled rows."""
-    return Method(
-        lambda X, y, checkpoint: make(),
+        lambda X, y, checkpoint: make(checkpoint),
         modalities=frozenset({"text"}),
         uses=frozenset(uses),
         is_default=False,
@@ -138,7 +128,7 @@ def knowing(make: Callable[[], ClassifierMixin], *uses: Literal["pool", "descrip
 
 METHODS = {
     OURS: Method(lambda X, y, checkpoint: sktart(checkpoint)),
-    **{name: ours_with(*uses) for name, uses in OURS_WITH.items()},
+    **{name: knowing(KnowingReasoner, *uses) for name, uses in OURS_WITH.items()},
     REFERENCE: Method(lambda X, y, checkpoint: tuned_logistic_regression(y)),
     "LogisticRegression(C=1)": Method(lambda X, y, checkpoint: LogisticRegression(max_iter=2000)),
     # Vectors of texts mostly have unit rows anyway.
@@ -175,20 +165,20 @@ METHODS = {
         is_default=False,
     ),
     "prior": Method(lambda X, y, checkpoint: DummyClassifier(strategy="prior")),
-    "self-training": knowing(self_training, "pool"),
-    "label spreading": knowing(Spreading, "pool"),
-    "zero-shot": knowing(ZeroShot, "descriptions"),
+    "self-training": knowing(lambda checkpoint: self_training(), "pool"),
+    "label spreading": knowing(lambda checkpoint: Spreading(), "pool"),
+    "zero-shot": knowing(lambda checkpoint: ZeroShot(), "descriptions"),
     "LogisticRegressionCV, description rows": knowing(
-        lambda: DescriptionRows(TunedLogisticRegression()), "descriptions"
+        lambda checkpoint: DescriptionRows(TunedLogisticRegression()), "descriptions"
     ),
     "LogisticRegressionCV + description score": knowing(
-        lambda: DescriptionScore(TunedLogisticRegression()), "descriptions"
+        lambda checkpoint: DescriptionScore(TunedLogisticRegression()), "descriptions"
     ),
     "self-training + description score": knowing(
-        lambda: DescriptionScore(self_training()), "pool", "descriptions"
+        lambda checkpoint: DescriptionScore(self_training()), "pool", "descriptions"
     ),
     "self-training, description rows": knowing(
-        lambda: DescriptionRows(self_training()), "pool", "descriptions"
+        lambda checkpoint: DescriptionRows(self_training()), "pool", "descriptions"
     ),
     # A minute or more a fit.
     "contrastive fine-tuning": Method(

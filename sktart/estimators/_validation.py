@@ -167,14 +167,17 @@ def validate_known(
     for part in (used, pool):
         _check_total(weight[part])
     classes, codes = merge_labels(used_labels, described)
-    if described is not None:  # three times, as labels that are all different look like a regression target
+    vectors = None
+    if described is not None:
+        # Three times, as labels that are all different look like a regression target.
         check_classification_targets(np.repeat(classes, 3))
-        _warn_of_strangers(classes, codes, described.table(classes))
+        vectors = described.table(classes)
+        _warn_of_strangers(classes, codes, vectors)
     return Known(
         ContextRows(X[used], codes, weight[used], used),
         ContextRows(X[pool], None, weight[pool], pool),
         len(classes),
-        None if described is None else described.table(classes),
+        vectors,
     ), classes
 
 

@@ -39,9 +39,7 @@ class View:
 
     gram: Tensor  # (B, R, N + U), inner products
     smoothers: Tensor  # (B, K, R, N), weights of labelled rows in the ridge predictions
-    pool_smoothers: (
-        Tensor  # (B, P, R, N + U), the same of regressions on all rows; (B, 0, R, N + U) without a pool
-    )
+    pool_smoothers: Tensor  # (B, P, R, N + U), of all rows in regressions on all; P is 0 without a pool
 
 
 @dataclass(frozen=True)

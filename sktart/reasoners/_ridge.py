@@ -47,9 +47,8 @@ class Ridge:
         with torch.autocast(x.device.type, enabled=False):
             x, context_x = x - self.centre, context_x - self.centre
             predicted = x[:, None] @ self.solution.mT  # (B, K, R, C)
-            variance = x.square().sum(-1)[:, None] - (smoothers * (x @ context_x.mT)[:, None]).sum(
-                -1
-            )  # (B, K, R)
+            known = (smoothers * (x @ context_x.mT)[:, None]).sum(-1)
+            variance = x.square().sum(-1)[:, None] - known  # (B, K, R)
         return predicted.permute(0, 3, 2, 1), variance.mT
 
 
