@@ -37,7 +37,9 @@ SHARE = "a number from 0 to 1", partial(is_number, most=1)
 RULES: Rules = {
     "weight": ("a positive number", lambda value: is_number(value) and value > 0),
     "from_step": ("an integer from 0", partial(is_integer, least=0)),
-    "each_class": ("true or false", lambda value: isinstance(value, bool)),
+    **dict.fromkeys(
+        ("each_class", "labels_only"), ("true or false", lambda value: isinstance(value, bool))
+    ),
     "context_rows": ("two rising positive integers", lambda value: value == () or are_bounds(value, 1)),
     **dict.fromkeys(("balanced", "unit_rows", "label_noise", "projected"), SHARE),
 }
@@ -53,6 +55,7 @@ class Component:
     options: Mapping[str, Any] = field(default_factory=dict)  # of the family
     from_step: int = 0  # when it joins the training
     each_class: bool = True  # whether the context begins with a row of each class
+    labels_only: bool = False  # whether its tasks have nothing beside labelled rows, whatever others have
     context_rows: tuple[int, int] | tuple[()] = ()  # in place of those of the recipe, or of the call
     balanced: float = 0.0  # share of tasks with rows of each class in turn; twice as many rows are drawn
     unit_rows: float = 0.0  # share of tasks whose rows lie on a sphere

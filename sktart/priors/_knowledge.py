@@ -21,8 +21,10 @@ SURPLUS = 2
 CLASS_LEAN, REGION_LEAN = 1.0, 0.7
 # In radii of the context, and in the logarithm.
 FARTHEST_MOVE, LARGEST_STRETCH = 0.5, 0.3
-# Rows whose class means descriptions start from, and the size of their noise relative to those means.
-DESCRIPTION_ROWS, DESCRIPTION_NOISE = (8, 200), (0.5, 12.0)
+# Rows of a class whose mean its description starts from, most rows of a task, and the size of the noise relative to
+# those means: about as sentences on classes of real texts have it. A few say next to nothing.
+DESCRIPTION_ROWS, MOST_DESCRIPTION_ROWS, DESCRIPTION_NOISE = (8, 128), 512, (0.4, 4.0)
+USELESS, USELESS_NOISE = 0.1, 10.0
 # Of tasks with descriptions, those that leave out classes, and how many of them.
 INCOMPLETE, LEFT_OUT = 0.15, 0.3
 
@@ -73,7 +75,9 @@ class Knowledge:
         n_pool = 0
         if has_pool:
             n_pool = max(min(log_uniform_int(generator, self.pool_rows), most), self.pool_rows[0])
-        n_described = log_uniform_int(generator, DESCRIPTION_ROWS) if is_described else 0
+        n_described = 0
+        if is_described:
+            n_described = min(n_classes * log_uniform_int(generator, DESCRIPTION_ROWS), MOST_DESCRIPTION_ROWS)
         few = None
         if has_pool and is_described and draws[2] < self.few:
             few = int(torch.randint(n_classes + 1, (), generator=generator))
@@ -147,6 +151,8 @@ def describe(generator: Generator, x: Tensor, y: Tensor, n_classes: int) -> Tens
     part = uniform(generator, (0.0, 1.0), x.shape[0], 1, 1)
     noise = part.sqrt() * _unit(of_rows) + (1 - part).sqrt() * _unit(anywhere)
     size = log_uniform(generator, DESCRIPTION_NOISE, x.shape[0], 1, 1)
+    is_useless = torch.rand(x.shape[0], 1, 1, generator=generator) < USELESS
+    size = torch.where(is_useless, USELESS_NOISE * size, size)
     of_class = (0.3 * normal(generator, x.shape[0], n_classes, 1)).exp()
     vectors = _unit(means) + noise * size * of_class
     leaves_out = torch.rand(x.shape[0], 1, 1, generator=generator) < INCOMPLETE

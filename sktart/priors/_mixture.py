@@ -68,6 +68,8 @@ def sample_tasks(
     chosen = mixture[int(torch.multinomial(weights, 1, generator=generator))]
     n_classes = log_uniform_int(generator, chosen.n_classes)
     n_context = max(log_uniform_int(generator, chosen.context_rows or context_rows), n_classes)
+    if chosen.labels_only:
+        knowledge = None
     plan = Plan(0, 0, None)
     if knowledge is not None:
         most = max_tokens // (FEWEST_TASKS * n_classes) - n_context - query_rows

@@ -115,7 +115,7 @@ class GramReasoner(Reasoner):
                 nn.GELU(),
                 nn.Linear(DESCRIPTION_WIDTH, config.width, bias=False),
             )
-            self.gates = nn.Linear(config.width, len(STRENGTHS) + 1)
+            self.gates = nn.Linear(config.width, len(STRENGTHS) + 2)
             fresh = (self.read_pool, self.read_description, self.weigh_description[-1], self.gates)
             for parameter in (layer.weight for layer in fresh):
                 nn.init.zeros_(cast("Tensor", parameter))
@@ -289,6 +289,7 @@ class GramReasoner(Reasoner):
         rows = torch.stack([label, known, square_norm[:, None].expand_as(label)], dim=-1)  # (B, C, R, 3)
         variance = variance.clamp_min(0).log1p()[:, None].expand_as(predicted)
         tasks = context.task_scalars[:, :, None].expand(-1, -1, x.shape[1], -1)
+        answer = context.ridge.answer(predicted)
         predicted = predicted.asinh()
         h = self.read_in(torch.cat([rows, predicted, variance, tasks], dim=-1))
         score = torch.zeros_like(label)
@@ -301,7 +302,7 @@ class GramReasoner(Reasoner):
             scalars = context.descriptions.scalars[:, :, None].expand(-1, -1, x.shape[1], -1)
             described = torch.cat([score[..., None], scalars], dim=-1)
             h = h + self.read_description(described) + self.weigh_description(described)
-        return h, torch.cat([predicted, score[..., None]], dim=-1)
+        return h, torch.cat([predicted, score[..., None], answer[..., None]], dim=-1)
 
     def _read_out(self, h: Tensor, linear: Tensor) -> Tensor:
         """Return logits (B, R, C): those of the tokens, and as much of each linear answer as the row's gates let in."""

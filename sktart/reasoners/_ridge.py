@@ -13,6 +13,8 @@ from torch import Tensor
 
 # In units of the mean squared norm of a centred row.
 STRENGTHS = (8.0, 1.0, 1 / 8, 1 / 64)
+# Divisors of ridge predictions to choose from: with the right one, their softmax is calibrated.
+TEMPERATURES = tuple(10 ** (exponent / 4) for exponent in range(-6, 3))
 # Keeps the logarithm of an error finite where a class is predicted without any.
 LEAST_ERROR = 1e-2
 # Without its only row a context has nothing left to divide by.
@@ -31,11 +33,29 @@ class Ridge:
         From a row to its predictions.
     centre : Tensor of shape (B, 1, D)
         Mean of the labelled rows; 0 where rows come centred by it.
+    offset : Tensor of shape (B, C)
+        What predictions are relative to: the mean label of each class.
+    trust : Tensor of shape (B, K)
+        Factors of the predictions in the linear answer, see :meth:`answer`.
     """
 
     operators: Tensor
     solution: Tensor
     centre: Tensor
+    offset: Tensor
+    trust: Tensor
+
+    def answer(self, predicted: Tensor) -> Tensor:
+        """Return calibrated logits (B, C, R) from predictions (B, C, R, K).
+
+        They are the mean over strengths and temperatures, each weighted by the likelihood that its answers give to
+        the labels of rows that were held out.
+        """
+        trusted = (predicted + self.offset[:, :, None, None]) * self.trust[:, None, None]
+        first, *others = trusted.unbind(-1)
+        for part in others:  # the order in which `sum` adds depends on where a row stands
+            first = first + part
+        return first
 
     def weights(self, x: Tensor) -> Tensor:
         """Return the weights (B, K, R, N) of labelled rows in the predictions of rows."""
@@ -102,7 +122,8 @@ def solve_ridge(
         if not is_centred:
             centre = (share[..., None] * x).sum(1, keepdim=True)
             x = x - centre
-        target = (label - (label * share[:, None]).sum(-1, keepdim=True)).mT[:, None]  # (B, 1, N, C)
+        offset = (label * share[:, None]).sum(-1)  # (B, C)
+        target = (label - offset[..., None]).mT[:, None]  # (B, 1, N, C)
         strength = x.new_tensor(STRENGTHS)[:, None]
         operators = smoother(x, weight, STRENGTHS)
         solution = target.mT @ operators  # (B, K, C, D)
@@ -115,8 +136,20 @@ def solve_ridge(
         square = (share[:, None, :, None] * target.square()).sum(2)  # (B, 1, C)
         error = (share[:, None, :, None] * (target - held_out).square()).sum(2)  # (B, K, C)
         error = ((error + LEAST_ERROR) / (square + LEAST_ERROR)).log()
+        trust = _trust(held_out + offset[:, None, None], label, weight)
     held = HeldOut(held_out.permute(0, 3, 2, 1).to(dtype), variance.mT.to(dtype), error.mT.to(dtype))
-    return Ridge(operators.to(dtype), solution.to(dtype), centre.to(dtype)), held
+    solved = (operators, solution, centre, offset, trust)
+    return Ridge(*(part.to(dtype) for part in solved)), held
+
+
+def _trust(held_out: Tensor, label: Tensor, weight: Tensor) -> Tensor:
+    """Return the mean inverse temperature of each strength, (B, K), by the likelihood of labels held out."""
+    temperature = held_out.new_tensor(TEMPERATURES)[:, None, None, None]
+    log_share = (held_out[:, None] / temperature).log_softmax(-1)  # (B, T, K, N, C)
+    of_label = (log_share * (label.mT[:, None, None] > 0)).sum(-1)
+    likelihood = (of_label * weight[:, None, None]).sum(-1)  # (B, T, K)
+    posterior = likelihood.flatten(1).softmax(-1).view_as(likelihood)
+    return (posterior / temperature[..., 0, 0]).sum(1)
 
 
 def smoother(x: Tensor, weight: Tensor, strengths: Sequence[float]) -> Tensor:
