@@ -1,0 +1,6 @@
+"""Choose encoders and classifiers by what they say of rows that they have not seen."""
+
+from sktart.auto._blend import BlendedClassifier
+from sktart.auto._classifier import AutoTartClassifier
+
+__all__ = ["AutoTartClassifier", "BlendedClassifier"]

@@ -1,0 +1,80 @@
+"""The leaderboard: what became of each candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.metrics import accuracy_score, log_loss
+
+from sktart.auto._scores import Scorer
+from sktart.auto._search import Result
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def make_leaderboard(
+    results: Sequence[Result],
+    weights: NDArray[np.float64],
+    failures: Mapping[str, str],
+    scorer: Scorer,
+    scored: NDArray[np.bool_],
+    seed: int,
+) -> pd.DataFrame:
+    """Return a frame with a row for each candidate, the best score first, those without a score last.
+
+    Columns: `candidate`; `score`, larger is better, with its `standard_error`; `log_loss` and `accuracy`;
+    `fit_seconds` of one fit behind the encoder, `predict_seconds` of 1,000 rows with it; `megabytes` of the model
+    without its encoder; `weight` in the kept mixture; and `error`, why there is no score.
+    """
+    import pandas as pd
+
+    classes = scorer.answers.classes_
+    rows = []
+    for result, weight in zip(results, weights, strict=True):
+        proba = scorer.answers.predict_proba(result.proba[scored])
+        rows.append(
+            {
+                "candidate": result.candidate.name,
+                "score": scorer(proba),
+                "standard_error": scorer.standard_error(proba, seed),
+                "log_loss": log_loss(scorer.y, proba, labels=classes, sample_weight=scorer.weight),
+                "accuracy": accuracy_score(
+                    scorer.y, classes[proba.argmax(axis=1)], sample_weight=scorer.weight
+                ),
+                "fit_seconds": result.fit_seconds,
+                "predict_seconds": result.predict_seconds,
+                "megabytes": result.megabytes,
+                "weight": weight,
+                "error": "",
+            }
+        )
+    rows.sort(key=lambda row: -row["score"])
+    failed = [{"candidate": name, "weight": 0.0, "error": error} for name, error in failures.items()]
+    columns = (
+        "candidate score standard_error log_loss accuracy fit_seconds predict_seconds megabytes weight error"
+    )
+    return pd.DataFrame([*rows, *failed], columns=columns.split())
+
+
+def plot_leaderboard(leaderboard: pd.DataFrame, ax: Any = None) -> Any:
+    """Draw the score of each candidate against the time of 1,000 predictions."""
+    import matplotlib.pyplot as plt
+
+    ax = plt.subplots(layout="constrained")[1] if ax is None else ax
+    for is_kept, marker in ((False, "o"), (True, "D")):
+        part = leaderboard[(leaderboard["weight"] > 0) == is_kept].dropna(subset="score")
+        if len(part):
+            label = "in the kept mixture" if is_kept else "tried"
+            ax.errorbar(
+                part["predict_seconds"], part["score"], part["standard_error"], fmt=marker, label=label, capsize=2
+            )
+    for _, row in leaderboard.dropna(subset="score").iterrows():
+        ax.annotate(row["candidate"], (row["predict_seconds"], row["score"]), fontsize=7, xytext=(4, 4),
+                    textcoords="offset points")
+    ax.set(xscale="log", xlabel="seconds for 1,000 predictions", ylabel="score, larger is better")
+    ax.legend()
+    return ax
