@@ -25,6 +25,7 @@ REMOTE_CODE = "trust_remote_code"
 # Parts of our estimators -> the module that defines them. Files name them `sktart.persistence.<part>`, so that modules
 # may move.
 _PARTS = {
+    "BlendedClassifier": "sktart.auto._blend",
     "CachedEncoder": "sktart.encoders.cache._cached",
     "CallableEncoder": "sktart.encoders.models._sklearn",
     "FittedContext": "sktart.contexts._fitted",
@@ -35,9 +36,14 @@ _PARTS = {
     "PairedEncoder": "sktart.encoders.models._paired",
     "PassThrough": "sktart.encoders._base",
     "Projection": "sktart.estimators._projection",
+    "RowReader": "sktart.auto._rows",
     "SentenceEncoder": "sktart.encoders.models._sentence",
+    "SideBySide": "sktart.auto._encoders",
     "SklearnEncoder": "sktart.encoders.models._sklearn",
+    "TableVectors": "sktart.auto._table",
+    "TextColumns": "sktart.auto._texts",
     "TransformersEncoder": "sktart.encoders.models._transformers",
+    "UnitRadius": "sktart.auto._preparations",
     "VectorStore": "sktart.encoders.cache._store",
 }
 # Beside what skops trusts: types and functions that compute, and neither call, open nor import what a file names. Each
@@ -45,7 +51,8 @@ _PARTS = {
 _TRUSTED = {
     *(
         f"sktart.{name}"
-        for name in ("LabelledFolds", "Prompt", "TartClassifier", "TartReasoner", "TartTransformer")
+        for name in sktart.__all__
+        if name[0].isupper()
     ),
     *(f"sktart.persistence.{part}" for part in _PARTS),
     *("pathlib.PosixPath", "pathlib.WindowsPath"),
@@ -117,9 +124,9 @@ def save(model: Any, path: str | PathLike[str], *, weights: bool = False, contex
         )
     parts = list(_parts_of(model))
     fitted = [part for part in parts if isinstance(part, FittedContext)]
-    if not fitted:
+    if not any(type(part).__module__.startswith("sktart.") for part in parts):
         raise SavedModelError(
-            f"model must be a fitted TartReasoner, or hold one; got {type(model).__name__}: call fit first, or save "
+            f"model must be a fitted estimator of sktart, or hold one; got {type(model).__name__}: call fit first, or save "
             "other estimators with joblib"
         )
     bound = [

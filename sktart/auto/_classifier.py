@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from os import PathLike
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,9 @@ from sktart.estimators._validation import (
 )
 from sktart.exceptions import MissingExtraError
 from sktart.zoo._registry import list_checkpoints
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 # The rest is for the last fit of what was chosen.
 SHARE_FOR_SEARCH = 0.9
@@ -238,6 +241,15 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
         proba = self.predict_proba(X)
         return self.classes_[proba.argmax(axis=1)]
 
+    @property
+    def leaderboard_(self) -> pd.DataFrame:
+        """What became of each candidate, the best score first."""
+        import pandas as pd
+
+        if "_board" not in vars(self):
+            raise AttributeError("leaderboard_ is there after fit")
+        return pd.DataFrame(self._board)
+
     def plot_leaderboard(self, ax: Any = None) -> Any:
         """Draw scores against the time of 1,000 predictions, and return the axes of matplotlib."""
         check_fitted(self)
@@ -291,7 +303,7 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
             None if labels.weight is None else labels.weight[places],
         )
         weights = blend(scorer, [result.proba[scored] for result in search.results])
-        self.leaderboard_ = make_leaderboard(
+        self._board = make_leaderboard(
             search.results, weights, search.failures, scorer, scored, search.seed
         )
         self.oof_proba_ = np.full((len(labels.codes), len(self.classes_)), np.nan)
@@ -327,7 +339,7 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
             )
         labels = search.labels
         scorer = Scorer(self.scoring, self.classes_, self.classes_[labels.codes[labels.labelled]], None)
-        self.leaderboard_ = make_leaderboard([], np.empty(0), search.failures, scorer, np.empty(0, bool), 0)
+        self._board = make_leaderboard([], np.empty(0), search.failures, scorer, np.empty(0, bool), 0)
         self.oof_proba_ = np.full((len(labels.codes), len(self.classes_)), np.nan)
 
     def _fit_kept(self, search: Search, kept: Sequence[tuple[Candidate, float]]) -> Any:
@@ -368,8 +380,5 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
 def _check_extra() -> None:
     try:
         import pandas  # noqa: F401
-        import skrub  # noqa: F401
     except ImportError as error:
-        raise MissingExtraError(
-            "AutoTartClassifier needs pandas and skrub; run pip install 'sktart[auto]'"
-        ) from error
+        raise MissingExtraError("AutoTartClassifier needs pandas; run pip install 'sktart[auto]'") from error

@@ -15,6 +15,11 @@ from sktart.auto._search import Result
 if TYPE_CHECKING:
     import pandas as pd
 
+COLUMNS = (
+    *("candidate", "score", "standard_error", "log_loss", "accuracy"),
+    *("fit_seconds", "predict_seconds", "megabytes", "weight", "error"),
+)
+
 
 def make_leaderboard(
     results: Sequence[Result],
@@ -23,15 +28,13 @@ def make_leaderboard(
     scorer: Scorer,
     scored: NDArray[np.bool_],
     seed: int,
-) -> pd.DataFrame:
-    """Return a frame with a row for each candidate, the best score first, those without a score last.
+) -> dict[str, list[Any]]:
+    """Return columns with an entry for each candidate, the best score first, those without a score last.
 
     Columns: `candidate`; `score`, larger is better, with its `standard_error`; `log_loss` and `accuracy`;
     `fit_seconds` of one fit behind the encoder, `predict_seconds` of 1,000 rows with it; `megabytes` of the model
     without its encoder; `weight` in the kept mixture; and `error`, why there is no score.
     """
-    import pandas as pd
-
     classes = scorer.answers.classes_
     rows = []
     for result, weight in zip(results, weights, strict=True):
@@ -53,11 +56,9 @@ def make_leaderboard(
             }
         )
     rows.sort(key=lambda row: -row["score"])
-    failed = [{"candidate": name, "weight": 0.0, "error": error} for name, error in failures.items()]
-    columns = (
-        "candidate score standard_error log_loss accuracy fit_seconds predict_seconds megabytes weight error"
-    )
-    return pd.DataFrame([*rows, *failed], columns=columns.split())
+    nothing = dict.fromkeys(COLUMNS, np.nan)
+    rows += [{**nothing, "candidate": name, "weight": 0.0, "error": error} for name, error in failures.items()]
+    return {name: [row[name] for row in rows] for name in COLUMNS}
 
 
 def plot_leaderboard(leaderboard: pd.DataFrame, ax: Any = None) -> Any:

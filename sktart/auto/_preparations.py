@@ -14,6 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from sktart.auto._table import TableVectors
 from sktart.auto._texts import VECTOR
 from sktart.estimators._transformer import TartTransformer
 
@@ -42,17 +43,7 @@ class UnitRadius(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def _scaled_table() -> Any:
-    from skrub import TableVectorizer
-
-    return make_pipeline(
-        TableVectorizer(), SimpleImputer(add_indicator=True), StandardScaler(), UnitRadius()
-    )
-
-
-def _table() -> Any:
-    from skrub import TableVectorizer
-
-    return TableVectorizer()
+    return make_pipeline(TableVectors(), SimpleImputer(add_indicator=True), StandardScaler(), UnitRadius())
 
 
 def _mixed(columns: Sequence[str], of_vectors: Any, of_others: Any) -> ColumnTransformer:
@@ -68,7 +59,7 @@ PREPARATIONS: dict[str, Callable[[Sequence[str]], Any]] = {
     "components": lambda columns: TartTransformer(n_components=MOST_COMPONENTS),
     "tf-idf": lambda columns: TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)),
     "table": lambda columns: _scaled_table(),
-    "table of numbers": lambda columns: _table(),
+    "table of numbers": lambda columns: TableVectors(),
     "mixed": lambda columns: _mixed(columns, UnitRadius(), _scaled_table()),
-    "mixed numbers": lambda columns: _mixed(columns, TartTransformer(n_components=N_COMPONENTS), _table()),
+    "mixed numbers": lambda columns: _mixed(columns, TartTransformer(n_components=N_COMPONENTS), TableVectors()),
 }

@@ -61,7 +61,7 @@ class RowReader:
     text_columns : list of str
         Columns of a frame that an encoder reads.
     columns : list of str
-        All columns of a frame that are read.
+        All columns of a frame that are read; of a frame of texts, the only one.
     """
 
     kind: Kind
@@ -73,9 +73,9 @@ class RowReader:
         """Look at rows, and at the columns of a frame."""
         kind = kind_of(X, sampling_rate)
         if kind != "frame":
-            if text_columns is not None:
+            if text_columns is not None and kind != "text":
                 raise ValueError(f"text_columns are columns of a frame; got rows of {kind}: leave them out")
-            return cls(kind)
+            return cls(kind, columns=[str(X.columns[0])] if kind == "text" and is_frame(X) else [])
         frame = _as_frame(X)
         empty = [name for name in frame.columns if frame[name].isna().all()]
         if empty:
@@ -104,6 +104,8 @@ class RowReader:
                     f"X must be a frame, as in fit; got {type(X).__name__}: pass the same columns by name"
                 )
             return _take(_as_frame(X), self.columns)
+        if self.columns and is_frame(X):
+            X = _take(_as_frame(X), self.columns)
         found = kind_of(X, sampling_rate)
         if found != self.kind:
             raise ValueError(f"X must hold rows of {self.kind}, as in fit; got {found}: pass rows of that kind")

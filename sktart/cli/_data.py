@@ -1,0 +1,121 @@
+"""Read rows from files: tables, and folders of images or of clips by class."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from difflib import get_close_matches
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from sktart.exceptions import MissingExtraError
+from sktart.rows._modality import SUFFIXES
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SEPARATORS = {".csv": ",", ".tsv": "\t"}
+LINES = {".jsonl", ".ndjson"}
+COMPRESSED = {".gz", ".bz2", ".xz", ".zip"}
+
+
+def read_table(path: Path, target: str | None = None) -> pd.DataFrame:
+    """Read a whole table; labels of the column `target` stay the texts that are in the file.
+
+    Raises
+    ------
+    ValueError
+        If the file is of another kind, empty, or in another encoding than UTF-8.
+    """
+    import pandas as pd
+
+    parts = list(read_parts(path, None, target))
+    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+
+
+def read_parts(path: Path, n_rows: int | None, target: str | None = None) -> Iterator[pd.DataFrame]:
+    """Read a table in parts of so many rows, so that it need not fit in memory; None reads all at once."""
+    suffix = _suffix(path)
+    as_text = None if target is None else {target: str}
+    try:
+        import pandas as pd
+
+        if suffix in SEPARATORS:
+            found = pd.read_csv(path, sep=SEPARATORS[suffix], chunksize=n_rows, dtype=as_text)
+        elif suffix in LINES:
+            found = pd.read_json(path, lines=True, chunksize=n_rows, dtype=as_text or True, convert_dates=False)
+        elif suffix == ".parquet":
+            yield from _read_parquet(path, n_rows or 2**16, target)
+            return
+        else:
+            known = ", ".join([*SEPARATORS, *sorted(LINES), ".parquet"])
+            raise ValueError(f"{path} must be a folder, or a table that ends in {known}: export it as CSV")
+        n_read = 0
+        for part in [found] if n_rows is None else found:
+            n_read += len(part)
+            yield part
+        if not n_read:
+            raise ValueError(f"{path} has no rows: pass a file with a line of names and a line for each row")
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"{path} must be text in UTF-8; byte {error.start} is not: convert it, or save it as UTF-8"
+        ) from error
+    except ImportError as error:
+        raise MissingExtraError("tables need pandas; run pip install 'sktart[auto]'") from error
+    except ValueError as error:
+        if type(error).__name__ in ("EmptyDataError", "ParserError"):
+            raise ValueError(f"{path} cannot be read as a table: {error}; look at its first lines") from error
+        raise
+
+
+def _read_parquet(path: Path, n_rows: int, target: str | None) -> Iterator[pd.DataFrame]:
+    from pyarrow import parquet
+
+    for batch in parquet.ParquetFile(path).iter_batches(n_rows):
+        part = batch.to_pandas()
+        if target in part:
+            part[target] = part[target].astype(object).where(part[target].notna(), None).map(_as_text)
+        yield part
+
+
+def _as_text(label: Any) -> Any:
+    return label if label is None else str(label)
+
+
+def _suffix(path: Path) -> str:
+    endings = [suffix.lower() for suffix in path.suffixes]
+    return next((suffix for suffix in reversed(endings) if suffix not in COMPRESSED), "")
+
+
+def take_column(frame: pd.DataFrame, name: str, path: Path) -> Any:
+    """Return a column.
+
+    Raises
+    ------
+    ValueError
+        If there is none of that name.
+    """
+    if name not in frame.columns:
+        near = get_close_matches(name, map(str, frame.columns), n=1)
+        guess = f"did you mean {near[0]!r}?" if near else f"it has {', '.join(map(str, frame.columns))}"
+        raise ValueError(f"{path} has no column {name!r}; {guess}")
+    return frame[name]
+
+
+def read_folder(path: Path) -> tuple[list[str], list[str]]:
+    """Return files of images or of clips below a folder, sorted, and the name of the folder that each is in.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or files of both kinds.
+    """
+    files = sorted(file for file in path.rglob("*") if file.is_file())
+    kinds = {kind: [file for file in files if file.suffix.lower() in suffixes] for kind, suffixes in SUFFIXES.items()}
+    found = {kind: members for kind, members in kinds.items() if members}
+    if len(found) != 1:
+        raise ValueError(
+            f"{path} must hold images or clips, in a folder for each class; it holds "
+            f"{' and '.join(found) or 'neither'}: pass a folder of one kind"
+        )
+    (members,) = found.values()
+    return [str(file) for file in members], [file.parent.name for file in members]
