@@ -49,11 +49,7 @@ _PARTS = {
 # Beside what skops trusts: types and functions that compute, and neither call, open nor import what a file names. Each
 # by its full name, as a module may hold others that do.
 _TRUSTED = {
-    *(
-        f"sktart.{name}"
-        for name in sktart.__all__
-        if name[0].isupper()
-    ),
+    *(f"sktart.{name}" for name in sktart.__all__ if name[0].isupper()),
     *(f"sktart.persistence.{part}" for part in _PARTS),
     *("pathlib.PosixPath", "pathlib.WindowsPath"),
     *(f"sklearn.calibration.{name}" for name in ("_CalibratedClassifier", "_SigmoidCalibration")),
@@ -69,6 +65,7 @@ _TRUSTED = {
     *(f"sklearn.metrics._scorer.{name}" for name in ("_PassthroughScorer", "_Scorer")),
     *(f"sklearn.feature_selection._univariate_selection.{name}" for name in ("f_classif", "chi2")),
     *("sklearn.feature_selection._mutual_info.mutual_info_classif", "sklearn.metrics._ranking.roc_auc_score"),
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     *("sklearn.utils._bunch.Bunch", "sklearn.calibration._TemperatureScaling"),
     *("numpy.dtype", "scipy.sparse._csr.csr_matrix"),
 }
@@ -124,10 +121,10 @@ def save(model: Any, path: str | PathLike[str], *, weights: bool = False, contex
         )
     parts = list(_parts_of(model))
     fitted = [part for part in parts if isinstance(part, FittedContext)]
-    if not any(type(part).__module__.startswith("sktart.") for part in parts):
+    if not any(_is_fitted(part) for part in parts):
         raise SavedModelError(
-            f"model must be a fitted estimator of sktart, or hold one; got {type(model).__name__}: call fit first, or save "
-            "other estimators with joblib"
+            f"model must be a fitted estimator of sktart, or hold one; got {type(model).__name__}: call fit first, or "
+            "save other estimators with joblib"
         )
     bound = [
         part
@@ -195,6 +192,11 @@ def load(path: str | PathLike[str], *, trusted: Collection[str] = (), device: st
             f"({type(error).__name__}: {error}); save it again"
         ) from error
     return model
+
+
+def _is_fitted(part: Any) -> bool:
+    """Tell whether a part is an estimator of sktart that has been fitted."""
+    return type(part).__module__.startswith("sktart.") and getattr(part, "__sklearn_is_fitted__", bool)()
 
 
 def _with_public_names(content: bytes) -> bytes:

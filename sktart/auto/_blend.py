@@ -16,7 +16,9 @@ from sktart.estimators._validation import check_fitted
 MOST_ROUNDS = 20
 
 
-def blend(score: Callable[[NDArray[np.float64]], float], answers: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def blend(
+    score: Callable[[NDArray[np.float64]], float], answers: Sequence[NDArray[np.float64]]
+) -> NDArray[np.float64]:
     """Choose weights of models by a greedy ensemble (Caruana et al. 2004), (K,).
 
     The best model begins. Each round adds the one that improves the score of the mean most, and the first round that
@@ -30,7 +32,7 @@ def blend(score: Callable[[NDArray[np.float64]], float], answers: Sequence[NDArr
         Of each model, for rows that it has not seen.
     """
     counts = np.zeros(len(answers))
-    total, best = 0.0, -np.inf
+    total, best = np.zeros_like(answers[0]), -np.inf
     for n_chosen in range(1, MOST_ROUNDS + 1):
         scores = [score((total + each) / n_chosen) for each in answers]
         place = int(np.argmax(scores))
@@ -92,7 +94,8 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
         check_fitted(self)
         vectors = self._encode(X)
         return sum(
-            weight * predict_all(model, vectors[key], self.classes_) for _, key, model, weight in self.members_
+            weight * predict_all(model, vectors[key], self.classes_)
+            for _, key, model, weight in self.members_
         )
 
     def predict(self, X: Any) -> NDArray[Any]:

@@ -1,4 +1,4 @@
-"""What is tried, as data: an encoder, what prepares its vectors, and a classifier, in the order in which it is tried."""
+"""What is tried, as data and in order: encoders, what prepares their vectors, and a classifier."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ class Candidate:
     @property
     def name(self) -> str:
         """What the leaderboard calls it."""
-        return ", ".join(part for part in ("+".join(self.encoders), self.preparation, self.classifier) if part)
+        return ", ".join(
+            part for part in ("+".join(self.encoders), self.preparation, self.classifier) if part
+        )
 
 
 # Of rows without encoder, for each kind of them: preparation and classifier, the cheapest first.
@@ -75,9 +77,8 @@ def list_candidates(
     ['multilingual-e5-small, TartReasoner', 'multilingual-e5-small, LogisticRegressionCV']
     """
     n_encoders, most = PRESETS[preset]
-    strongest, *others = encoders[:n_encoders] or [None]
-    # The stronger an encoder is, the more it costs.
-    taken = () if strongest is None else (strongest, *reversed(others))
+    # Beyond the strongest, which is the default, they follow by cost: the stronger, the dearer.
+    taken = (*encoders[:1], *reversed(encoders[1:n_encoders]))
     heads = [("mixed", REASONER), ("mixed", LINEAR)] if kind == "frame" else [("", REASONER), ("", LINEAR)]
     found = [Candidate(taken[:1], *head) for head in heads] if taken else []
     found += [Candidate((name,), *heads[0]) for name in taken[1:]]

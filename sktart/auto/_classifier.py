@@ -16,7 +16,7 @@ from sklearn.utils import Tags, _safe_indexing, check_random_state
 from sktart.auto._blend import BlendedClassifier, blend
 from sktart.auto._candidates import PRESETS, Candidate, list_candidates
 from sktart.auto._clock import Clock
-from sktart.auto._encoders import SideBySide
+from sktart.auto._encoders import SideBySide, check_frozen
 from sktart.auto._folds import keep_rows, make_folds
 from sktart.auto._leaderboard import make_leaderboard, plot_leaderboard
 from sktart.auto._models import read_labels
@@ -219,8 +219,8 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
                 f"y must have labelled rows of at least two classes; got one class or none, {labels.classes.tolist()}: "
                 "label rows of another class, or describe classes to TartClassifier"
             )
-        search = Search(rows, labels, folds, self._make_encoder, descriptions, clock, seed, self._tell)
         candidates = self._candidates()[: self.max_candidates]
+        search = Search(rows, labels, folds, self._make_encoder, descriptions, clock, seed, self._tell)
         search.run(candidates if folds else [])
         self.classes_ = labels.classes
         if search.results:
@@ -267,7 +267,8 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
             at_hand = encoders_at_hand(modality)  # type: ignore[arg-type]
             return list_candidates(self.kind_, at_hand, self.presets, checkpoints)
         for place, given in enumerate(self.encoders):
-            name = given if isinstance(given, str) else type(given).__name__
+            check_frozen(given)
+            name = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
             self._named[f"{name}#{place + 1}" if name in self._named else name] = given
         return list_candidates(self.kind_, list(self._named), self.presets, checkpoints)
 
@@ -294,7 +295,7 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
     def _keep_best(self, search: Search) -> None:
         """Choose a mixture by rows that were held out, and fit its members on all rows."""
         labels = search.labels
-        scored = ~np.isnan(search.results[0].proba).any(axis=1)
+        scored: NDArray[np.bool_] = np.isfinite(search.results[0].proba[:, 0])
         places = labels.labelled[scored]
         scorer = Scorer(
             self.scoring,
@@ -303,9 +304,7 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
             None if labels.weight is None else labels.weight[places],
         )
         weights = blend(scorer, [result.proba[scored] for result in search.results])
-        self._board = make_leaderboard(
-            search.results, weights, search.failures, scorer, scored, search.seed
-        )
+        self._board = make_leaderboard(search.results, weights, search.failures, scorer, scored, search.seed)
         self.oof_proba_ = np.full((len(labels.codes), len(self.classes_)), np.nan)
         self.oof_proba_[labels.labelled] = sum(
             weight * result.proba for weight, result in zip(weights, search.results, strict=True)

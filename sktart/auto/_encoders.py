@@ -9,8 +9,27 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.preprocessing import normalize
+from sklearn.utils import get_tags
 
 from sktart.estimators._transformer import TartTransformer
+
+
+def check_frozen(encoder: Any) -> None:
+    """Refuse an encoder that learns from rows: it would have seen those that are held out.
+
+    Raises
+    ------
+    ValueError
+        If it does.
+    """
+    learns = isinstance(encoder, BaseEstimator) and get_tags(encoder).requires_fit
+    if isinstance(encoder, TartTransformer):
+        learns = encoder.n_components is not None or encoder.whiten or encoder.protocol != "stream"
+    if learns:
+        raise ValueError(
+            f"encoders must be frozen; {encoder!r} learns from rows, so held-out rows would be known to it: name a "
+            "pretrained encoder, or put the search behind it in a Pipeline"
+        )
 
 
 class SideBySide(TransformerMixin, BaseEstimator):

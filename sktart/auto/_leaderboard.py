@@ -38,15 +38,16 @@ def make_leaderboard(
     classes = scorer.answers.classes_
     rows = []
     for result, weight in zip(results, weights, strict=True):
-        proba = scorer.answers.predict_proba(result.proba[scored])
+        proba = result.proba[scored]
+        seen = scorer.answers.predict_proba(proba[:, scorer.seen])
         rows.append(
             {
                 "candidate": result.candidate.name,
                 "score": scorer(proba),
                 "standard_error": scorer.standard_error(proba, seed),
-                "log_loss": log_loss(scorer.y, proba, labels=classes, sample_weight=scorer.weight),
+                "log_loss": log_loss(scorer.y, seen, labels=classes, sample_weight=scorer.weight),
                 "accuracy": accuracy_score(
-                    scorer.y, classes[proba.argmax(axis=1)], sample_weight=scorer.weight
+                    scorer.y, classes[seen.argmax(axis=1)], sample_weight=scorer.weight
                 ),
                 "fit_seconds": result.fit_seconds,
                 "predict_seconds": result.predict_seconds,
@@ -57,7 +58,9 @@ def make_leaderboard(
         )
     rows.sort(key=lambda row: -row["score"])
     nothing = dict.fromkeys(COLUMNS, np.nan)
-    rows += [{**nothing, "candidate": name, "weight": 0.0, "error": error} for name, error in failures.items()]
+    rows += [
+        {**nothing, "candidate": name, "weight": 0.0, "error": error} for name, error in failures.items()
+    ]
     return {name: [row[name] for row in rows] for name in COLUMNS}
 
 
@@ -71,11 +74,21 @@ def plot_leaderboard(leaderboard: pd.DataFrame, ax: Any = None) -> Any:
         if len(part):
             label = "in the kept mixture" if is_kept else "tried"
             ax.errorbar(
-                part["predict_seconds"], part["score"], part["standard_error"], fmt=marker, label=label, capsize=2
+                part["predict_seconds"],
+                part["score"],
+                part["standard_error"],
+                fmt=marker,
+                label=label,
+                capsize=2,
             )
     for _, row in leaderboard.dropna(subset="score").iterrows():
-        ax.annotate(row["candidate"], (row["predict_seconds"], row["score"]), fontsize=7, xytext=(4, 4),
-                    textcoords="offset points")
+        ax.annotate(
+            row["candidate"],
+            (row["predict_seconds"], row["score"]),
+            fontsize=7,
+            xytext=(4, 4),
+            textcoords="offset points",
+        )
     ax.set(xscale="log", xlabel="seconds for 1,000 predictions", ylabel="score, larger is better")
     ax.legend()
     return ax

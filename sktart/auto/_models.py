@@ -12,7 +12,7 @@ from sklearn.base import ClassifierMixin, clone
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.pipeline import Pipeline
-from sklearn.utils import _safe_indexing, column_or_1d
+from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from sktart.auto._candidates import LINEAR, REASONER, TREES, Candidate
@@ -58,6 +58,8 @@ def read_labels(y: Any, sample_weight: Any, unlabelled: Any, class_descriptions:
     if getattr(y, "ndim", 1) == 2:
         y = column_or_1d(y, warn=True)
     has_label, given = split_labels(y, unlabelled)
+    if given.dtype.kind == "f":
+        assert_all_finite(given, input_name="y")
     check_classification_targets(given)
     described = None
     if class_descriptions is not None:
@@ -69,7 +71,9 @@ def read_labels(y: Any, sample_weight: Any, unlabelled: Any, class_descriptions:
     return Labels(classes, every, weight)
 
 
-def encode_descriptions(encoder: Any, descriptions: Mapping[Any, list[str]] | None) -> dict[Any, NDArray[Any]] | None:
+def encode_descriptions(
+    encoder: Any, descriptions: Mapping[Any, list[str]] | None
+) -> dict[Any, NDArray[Any]] | None:
     """Return the vectors of each class; None without descriptions, or where the encoder does not read texts."""
     if descriptions is None or not getattr(encoder, "_reads_text", False):
         return None
@@ -81,7 +85,12 @@ def _linear(codes: NDArray[np.intp], seed: int) -> ClassifierMixin:
     if n_folds < 2:
         return LogisticRegression(max_iter=2000)
     return LogisticRegressionCV(
-        Cs=STRENGTHS, l1_ratios=(0.0,), scoring="neg_log_loss", cv=n_folds, max_iter=2000, use_legacy_attributes=False
+        Cs=STRENGTHS,
+        l1_ratios=(0.0,),
+        scoring="neg_log_loss",
+        cv=n_folds,
+        max_iter=2000,
+        use_legacy_attributes=False,
     )
 
 

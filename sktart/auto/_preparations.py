@@ -49,7 +49,9 @@ def _scaled_table() -> Any:
 def _mixed(columns: Sequence[str], of_vectors: Any, of_others: Any) -> ColumnTransformer:
     parts = {True: ("texts", of_vectors), False: ("others", of_others)}
     named = {is_vector: [name for name in columns if (VECTOR in name) == is_vector] for is_vector in parts}
-    return ColumnTransformer([(*parts[key], names) for key, names in named.items() if names], sparse_threshold=0.0)
+    return ColumnTransformer(
+        [(*parts[key], names) for key, names in named.items() if names], sparse_threshold=0.0
+    )
 
 
 # Each takes the names of columns, if rows have any.
@@ -61,5 +63,7 @@ PREPARATIONS: dict[str, Callable[[Sequence[str]], Any]] = {
     "table": lambda columns: _scaled_table(),
     "table of numbers": lambda columns: TableVectors(),
     "mixed": lambda columns: _mixed(columns, UnitRadius(), _scaled_table()),
-    "mixed numbers": lambda columns: _mixed(columns, TartTransformer(n_components=N_COMPONENTS), TableVectors()),
+    "mixed numbers": lambda columns: _mixed(
+        columns, TartTransformer(n_components=N_COMPONENTS), TableVectors()
+    ),
 }

@@ -108,7 +108,9 @@ class RowReader:
             X = _take(_as_frame(X), self.columns)
         found = kind_of(X, sampling_rate)
         if found != self.kind:
-            raise ValueError(f"X must hold rows of {self.kind}, as in fit; got {found}: pass rows of that kind")
+            raise ValueError(
+                f"X must hold rows of {self.kind}, as in fit; got {found}: pass rows of that kind"
+            )
         if self.kind == "text":
             return as_texts(X, "AutoTartClassifier")
         return list(X)
@@ -152,6 +154,10 @@ def _take(frame: pd.DataFrame, names: list[str]) -> pd.DataFrame:
     missing = [name for name in names if name not in frame.columns]
     if missing:
         near = get_close_matches(missing[0], [name for name in frame.columns if name not in names], n=1)
-        cure = f"rename {near[0]!r} if it is that one" if near else "add it, with empty entries where nothing is known"
+        cure = (
+            f"rename {near[0]!r} if it is that one"
+            if near
+            else "add it, with empty entries where nothing is known"
+        )
         raise ValueError(f"X must have the column {missing[0]!r}, and has {list(frame.columns)!r}: {cure}")
     return frame[names]

@@ -23,8 +23,9 @@ class Answers(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return `X`, with rows that sum to 1 to the last digit."""
-        return X / X.sum(axis=1, keepdims=True)
+        """Return `X`, with rows that sum to 1."""
+        total = X.sum(axis=1, keepdims=True)
+        return np.where(total > 0, X / np.where(total > 0, total, 1.0), 1 / X.shape[1])
 
     def predict(self, X: NDArray[np.float64]) -> NDArray[Any]:
         """Return the most probable label."""
@@ -46,13 +47,15 @@ class Scorer:
         self, scoring: Any, classes: NDArray[Any], y: NDArray[Any], weight: NDArray[np.float64] | None
     ) -> None:
         self.scorer = get_scorer(scoring)
-        self.answers = Answers(classes)
+        # Scorers know of no class without a row.
+        self.seen = np.isin(classes, y)
+        self.answers = Answers(classes[self.seen])
         self.y, self.weight = y, weight
 
     def __call__(self, proba: NDArray[np.float64], rows: NDArray[np.intp] | slice = slice(None)) -> float:
         """Return the score of some rows, larger is better."""
         options = {} if self.weight is None else {"sample_weight": self.weight[rows]}
-        return float(self.scorer(self.answers, proba[rows], self.y[rows], **options))
+        return float(self.scorer(self.answers, proba[rows][:, self.seen], self.y[rows], **options))
 
     def standard_error(self, proba: NDArray[np.float64], seed: int) -> float:
         """Return the standard deviation of the score over rows drawn with replacement, class by class."""

@@ -153,9 +153,7 @@ class Search:
         if is_first:
             self.clock.grant(time.monotonic() - began)
         seconds = (time.monotonic() - loaded) / n_rows
-        return Encoded(
-            encoder, _stack(parts), encode_descriptions(encoder, self.class_descriptions), seconds
-        )
+        return Encoded(encoder, _stack(parts), encode_descriptions(encoder, self.class_descriptions), seconds)
 
     def _joined(self, names: tuple[str, ...], parts: list[Encoded]) -> Encoded:
         encoder = self.make_encoder(names)

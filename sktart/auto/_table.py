@@ -55,7 +55,9 @@ class TableVectors(TransformerMixin, BaseEstimator):
 
     def _texts(self, X: pd.DataFrame) -> NDArray[Any]:
         names = [name for name, role in self.roles_.items() if role == "category"]
-        columns = [X[name].astype(object).where(X[name].notna(), "").astype(str).to_numpy(object) for name in names]
+        columns = [
+            X[name].astype(object).where(X[name].notna(), "").astype(str).to_numpy(object) for name in names
+        ]
         return np.column_stack(columns)
 
 

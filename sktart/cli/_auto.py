@@ -74,7 +74,12 @@ def fit(
 
 
 def _numbers(row: dict[str, Any]) -> list[str]:
-    return [f"{row['log_loss']:.3f}", f"{row['accuracy']:.3f}", f"{row['weight']:.2f}" if row["weight"] else "", ""]
+    return [
+        f"{row['log_loss']:.3f}",
+        f"{row['accuracy']:.3f}",
+        f"{row['weight']:.2f}" if row["weight"] else "",
+        "",
+    ]
 
 
 def predict(
@@ -155,4 +160,6 @@ def _read_descriptions(path: Path) -> Any:
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"--describe must be a JSON file such as {{\"label\": \"a sentence\"}}; {path}: {error}") from error
+        raise ValueError(
+            f'--describe must be a JSON file such as {{"label": "a sentence"}}; {path}: {error}'
+        ) from error

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext
 from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sktart.exceptions import MissingExtraError
-from sktart.rows._modality import SUFFIXES
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,9 @@ def read_parts(path: Path, n_rows: int | None, target: str | None = None) -> Ite
         if suffix in SEPARATORS:
             found = pd.read_csv(path, sep=SEPARATORS[suffix], chunksize=n_rows, dtype=as_text)
         elif suffix in LINES:
-            found = pd.read_json(path, lines=True, chunksize=n_rows, dtype=as_text or True, convert_dates=False)
+            found = pd.read_json(
+                path, lines=True, chunksize=n_rows, dtype=as_text or True, convert_dates=False
+            )
         elif suffix == ".parquet":
             yield from _read_parquet(path, n_rows or 2**16, target)
             return
@@ -50,9 +52,10 @@ def read_parts(path: Path, n_rows: int | None, target: str | None = None) -> Ite
             known = ", ".join([*SEPARATORS, *sorted(LINES), ".parquet"])
             raise ValueError(f"{path} must be a folder, or a table that ends in {known}: export it as CSV")
         n_read = 0
-        for part in [found] if n_rows is None else found:
-            n_read += len(part)
-            yield part
+        with nullcontext([found]) if n_rows is None else found as parts:
+            for part in parts:
+                n_read += len(part)
+                yield part
         if not n_read:
             raise ValueError(f"{path} has no rows: pass a file with a line of names and a line for each row")
     except UnicodeDecodeError as error:
@@ -109,8 +112,13 @@ def read_folder(path: Path) -> tuple[list[str], list[str]]:
     ValueError
         If there are none, or files of both kinds.
     """
+    from sktart.rows._modality import SUFFIXES
+
     files = sorted(file for file in path.rglob("*") if file.is_file())
-    kinds = {kind: [file for file in files if file.suffix.lower() in suffixes] for kind, suffixes in SUFFIXES.items()}
+    kinds = {
+        kind: [file for file in files if file.suffix.lower() in suffixes]
+        for kind, suffixes in SUFFIXES.items()
+    }
     found = {kind: members for kind, members in kinds.items() if members}
     if len(found) != 1:
         raise ValueError(
