@@ -2,5 +2,6 @@
 
 from sktart.auto._blend import BlendedClassifier
 from sktart.auto._classifier import AutoTartClassifier
+from sktart.auto._report import write_report
 
-__all__ = ["AutoTartClassifier", "BlendedClassifier"]
+__all__ = ["AutoTartClassifier", "BlendedClassifier", "write_report"]

@@ -222,7 +222,7 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
         candidates = self._candidates()[: self.max_candidates]
         search = Search(rows, labels, folds, self._make_encoder, descriptions, clock, seed, self._tell)
         search.run(candidates if folds else [])
-        self.classes_ = labels.classes
+        self.classes_, self._codes = labels.classes, labels.codes
         if search.results:
             self._keep_best(search)
         else:
@@ -344,6 +344,14 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
     def _fit_kept(self, search: Search, kept: Sequence[tuple[Candidate, float]]) -> Any:
         """Return a pipeline of one candidate, or the mixture of several, fitted on all rows."""
         fitted = [(candidate, *search.fit_all(candidate), weight) for candidate, weight in kept]
+        heaviest = max(kept, key=lambda each: each[1])[0]
+        # What the report fits on fewer rows, as plain values that a file holds.
+        self._heaviest: list[Any] = [
+            list(heaviest.encoders),
+            heaviest.preparation,
+            heaviest.classifier,
+            search.seed,
+        ]
         encoders = {candidate.encoders: search.encode(candidate.encoders).encoder for candidate, _ in kept}
         if len(fitted) == 1 and search.class_descriptions is None:
             encoder, model = encoders[fitted[0][0].encoders], fitted[0][2]

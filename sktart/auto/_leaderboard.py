@@ -68,27 +68,22 @@ def plot_leaderboard(leaderboard: pd.DataFrame, ax: Any = None) -> Any:
     """Draw the score of each candidate against the time of 1,000 predictions."""
     import matplotlib.pyplot as plt
 
-    ax = plt.subplots(layout="constrained")[1] if ax is None else ax
-    for is_kept, marker in ((False, "o"), (True, "D")):
-        part = leaderboard[(leaderboard["weight"] > 0) == is_kept].dropna(subset="score")
-        if len(part):
-            label = "in the kept mixture" if is_kept else "tried"
-            ax.errorbar(
-                part["predict_seconds"],
-                part["score"],
-                part["standard_error"],
-                fmt=marker,
-                label=label,
-                capsize=2,
-            )
-    for _, row in leaderboard.dropna(subset="score").iterrows():
+    ax = plt.subplots(figsize=(6.4, 6.0), layout="constrained")[1] if ax is None else ax
+    scored = leaderboard.dropna(subset="score")
+    for rank, (_, row) in enumerate(scored.iterrows(), 1):
+        is_kept = row["weight"] > 0
+        ax.errorbar(
+            row["predict_seconds"],
+            row["score"],
+            row["standard_error"],
+            fmt="D" if is_kept else "o",
+            color="tab:orange" if is_kept else "tab:blue",
+            capsize=2,
+            label=f"{rank}  {row['candidate']}" + (f", weight {row['weight']:.2f}" if is_kept else ""),
+        )
         ax.annotate(
-            row["candidate"],
-            (row["predict_seconds"], row["score"]),
-            fontsize=7,
-            xytext=(4, 4),
-            textcoords="offset points",
+            str(rank), (row["predict_seconds"], row["score"]), xytext=(6, 4), textcoords="offset points"
         )
     ax.set(xscale="log", xlabel="seconds for 1,000 predictions", ylabel="score, larger is better")
-    ax.legend()
+    ax.legend(loc="upper left", bbox_to_anchor=(0.0, -0.14), fontsize=8, frameon=False)
     return ax

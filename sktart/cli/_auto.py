@@ -1,4 +1,4 @@
-"""``sktart fit`` and ``sktart predict``: from a table, or a folder of files by class, to answers."""
+"""``sktart fit``, ``predict`` and ``report``: from a table, or a folder of files by class, to answers."""
 
 from __future__ import annotations
 
@@ -97,11 +97,7 @@ def predict(
     """
     import pandas as pd
 
-    from sktart import AutoTartClassifier, load
-
-    fitted = load(model)
-    if not isinstance(fitted, AutoTartClassifier):
-        raise SavedModelError(f"{model} must be written by sktart fit; it holds a {type(fitted).__name__}")
+    fitted = _load(model)
     temporary = out.with_name(f".{out.name}.tmp")
     n_rows = 0
     try:
@@ -121,6 +117,39 @@ def predict(
         print_json({"answers": str(out), "rows": n_rows})
     else:
         typer.echo(f"{n_rows} rows; answers: {out}")
+
+
+def report(
+    model: Model,
+    data: Data,
+    out: Annotated[Path, typer.Option(help="HTML file for the report.")],
+    target: Annotated[str | None, typer.Option(help="Column of labels; empty ones are unlabelled.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a page on a fitted model: scores, labels to check, rows to label.
+
+    The rows of the fit are judged by answers of folds that had not seen them;
+    other rows by the model.
+
+    Example: sktart report model.sktart tickets.csv --target label --out r.html
+    """
+    from sktart.auto import write_report
+
+    fitted = _load(model)
+    write_report(fitted, *_read_labelled(data, target), out)
+    if as_json:
+        print_json({"report": str(out)})
+    else:
+        typer.echo(f"report: {out}")
+
+
+def _load(model: Path) -> Any:
+    from sktart import AutoTartClassifier, load
+
+    fitted = load(model)
+    if not isinstance(fitted, AutoTartClassifier):
+        raise SavedModelError(f"{model} must be written by sktart fit; it holds a {type(fitted).__name__}")
+    return fitted
 
 
 def _parts(data: Path, fitted: Any) -> Any:

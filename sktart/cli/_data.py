@@ -42,9 +42,7 @@ def read_parts(path: Path, n_rows: int | None, target: str | None = None) -> Ite
         if suffix in SEPARATORS:
             found = pd.read_csv(path, sep=SEPARATORS[suffix], chunksize=n_rows, dtype=as_text)
         elif suffix in LINES:
-            found = pd.read_json(
-                path, lines=True, chunksize=n_rows, dtype=as_text or True, convert_dates=False
-            )
+            found = pd.read_json(path, lines=True, chunksize=n_rows, dtype=False)
         elif suffix == ".parquet":
             yield from _read_parquet(path, n_rows or 2**16, target)
             return
@@ -55,7 +53,7 @@ def read_parts(path: Path, n_rows: int | None, target: str | None = None) -> Ite
         with nullcontext([found]) if n_rows is None else found as parts:
             for part in parts:
                 n_read += len(part)
-                yield part
+                yield _with_texts(part, target)
         if not n_read:
             raise ValueError(f"{path} has no rows: pass a file with a line of names and a line for each row")
     except UnicodeDecodeError as error:
@@ -74,14 +72,15 @@ def _read_parquet(path: Path, n_rows: int, target: str | None) -> Iterator[pd.Da
     from pyarrow import parquet
 
     for batch in parquet.ParquetFile(path).iter_batches(n_rows):
-        part = batch.to_pandas()
-        if target in part:
-            part[target] = part[target].astype(object).where(part[target].notna(), None).map(_as_text)
-        yield part
+        yield _with_texts(batch.to_pandas(), target)
 
 
-def _as_text(label: Any) -> Any:
-    return label if label is None else str(label)
+def _with_texts(part: pd.DataFrame, target: str | None) -> pd.DataFrame:
+    """Turn labels into texts, and leave missing ones."""
+    if target in part.columns:
+        labels = part[target]
+        part[target] = labels.astype(object).where(labels.isna(), labels.map(str)).where(labels.notna(), None)
+    return part
 
 
 def _suffix(path: Path) -> str:

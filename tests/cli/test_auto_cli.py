@@ -22,7 +22,7 @@ def folder(tmp_path_factory):
     rows.assign(label=[*y[:60], *[None] * 5]).to_csv(path / "labelled.csv", index=False)
     for name, separator in (("new.csv", ","), ("new.tsv", "\t")):
         rows.to_csv(path / name, index=False, sep=separator)
-    rows.to_json(path / "new.jsonl", orient="records", lines=True, date_format="iso")
+    rows.to_json(path / "new.jsonl", orient="records", lines=True, date_format="iso", double_precision=15)
     return path
 
 
@@ -184,3 +184,10 @@ def test_bad_places_and_models(folder, model, tmp_path, capsys):
         tmp_path / "a.csv",
     )
     assert not (tmp_path / "a.csv").exists()
+
+
+def test_report(folder, model, tmp_path, capsys):
+    out = tmp_path / "report.html"
+    words = ["report", model, folder / "labelled.csv", "--target", "label", "--out", out]
+    assert run_json(capsys, *words) == {"report": str(out)}
+    assert "Rows to label next" in out.read_text()
