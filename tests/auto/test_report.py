@@ -82,5 +82,5 @@ def test_frames_and_few_rows_and_texts_that_look_like_tags(tmp_path):
     page = _page(model, frame, y, tmp_path)
     assert "<script>" not in page
     assert "20 rows of a table" in page
-    few = AutoTartClassifier(encoders=[words], random_state=0, max_candidates=1).fit(TEXTS[:6], Y[:6])
-    assert "There are too few labelled rows to tell." in _page(few, TEXTS[:6], Y[:6], tmp_path)
+    few = AutoTartClassifier(encoders=[words], random_state=0, max_candidates=1).fit(TEXTS[:9], Y[:9])
+    assert "There are too few labelled rows to tell." in _page(few, TEXTS[:9], Y[:9], tmp_path)
