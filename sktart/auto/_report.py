@@ -190,7 +190,8 @@ def _learning_curve(model: AutoTartClassifier, judged: Judged) -> str:
         )
     scores = np.zeros((N_DRAWS, len(sizes)))
     for draw in range(N_DRAWS):
-        order = np.random.default_rng(draw).permutation(len(places))
+        generator = np.random.default_rng(draw)
+        order = generator.permutation(len(places))
         asked, rest = order[:n_asked], _classes_in_turn(labels.codes, order[n_asked:])
         for place, size in enumerate(sizes):
             known = labels.take(rest[:size])
