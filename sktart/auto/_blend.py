@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from sktart.auto._models import encode_descriptions, fit_model, predict_all, read_labels
+from sktart.estimators._classifier import checked_descriptions
 from sktart.estimators._validation import check_fitted
 
 # Members are chosen with replacement, so weights are multiples of one over the number of rounds.
@@ -76,12 +77,11 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
 
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit each encoder, and each member on its vectors."""
-        labels = read_labels(y, sample_weight, self.unlabelled, self.class_descriptions)
+        descriptions = checked_descriptions(self.class_descriptions, self.unlabelled)
+        labels = read_labels(y, sample_weight, self.unlabelled, descriptions)
         self.encoders_ = {name: None if each is None else clone(each).fit(X) for name, each in self.encoders}
         vectors = self._encode(X)
-        of_classes = {
-            name: encode_descriptions(each, self.class_descriptions) for name, each in self.encoders_.items()
-        }
+        of_classes = {name: encode_descriptions(each, descriptions) for name, each in self.encoders_.items()}
         self.members_ = [
             (name, key, fit_model(model, vectors[key], labels, of_classes[key]), weight)
             for name, key, model, weight in self.members

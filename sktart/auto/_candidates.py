@@ -48,7 +48,6 @@ _PLAIN: dict[Kind, list[tuple[str, str]]] = {
         ("", REASONER),
         ("scaled", LINEAR),
         ("", TREES),
-        ("", "RandomForestClassifier"),
     ],
     "sparse": [("components", REASONER), ("", LINEAR), ("components", TREES)],
     "frame": [("table", REASONER), ("table", LINEAR), ("table of numbers", TREES)],

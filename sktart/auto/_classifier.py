@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,9 +18,9 @@ from sktart.auto._blend import BlendedClassifier, blend
 from sktart.auto._candidates import PRESETS, Candidate, list_candidates
 from sktart.auto._clock import Clock
 from sktart.auto._encoders import SideBySide, check_frozen
-from sktart.auto._folds import keep_rows, make_folds
+from sktart.auto._folds import Fold, join_groups, keep_rows, make_folds
 from sktart.auto._leaderboard import make_leaderboard, plot_leaderboard
-from sktart.auto._models import read_labels
+from sktart.auto._models import Labels, read_labels
 from sktart.auto._rows import RowReader
 from sktart.auto._scores import Scorer
 from sktart.auto._search import Search
@@ -113,8 +114,8 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
     classes_ : ndarray of shape (C,)
     leaderboard_ : DataFrame
         A row for each candidate, the best first; see :func:`sktart.auto._leaderboard.make_leaderboard`.
-    oof_proba_ : ndarray of shape (N, C)
-        What the kept mixture says of each row that was held out; NaN for rows that were not.
+    oof_proba_ : ndarray of shape (n, C)
+        What the kept mixture says of each row when it was held out; NaN for rows that were not.
     failures_ : dict
         From names of candidates to why they have no score.
     kind_ : str
@@ -198,6 +199,8 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
         if y is None:
             raise ValueError("AutoTartClassifier requires y to be passed, but the target y is None")
         check_lengths(X, y)
+        if groups is not None:
+            check_lengths(X, groups)
         self._reader = RowReader.of(X, self.sampling_rate, self.text_columns)
         rows = self._reader.read(self, X, self.sampling_rate, reset=True)
         self.kind_ = self._reader.kind
@@ -206,27 +209,47 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
                 f"class_descriptions go with rows whose encoder reads texts; got rows of {self.kind_}: leave them out, "
                 "or pass a column of texts alone"
             )
-        labels = read_labels(y, sample_weight, self.unlabelled, descriptions)
         seed = int(check_random_state(self.random_state).randint(2**31 - 10))
-        if groups is None and self.cv is None:
-            groups = self._reader.copies(rows)
-        folds = make_folds(rows, labels.codes, None if groups is None else np.asarray(groups), self.cv, seed)
+        labels = read_labels(y, sample_weight, self.unlabelled, descriptions)
+        groups = None if groups is None else np.asarray(groups)
+        self._prints = self._reader.fingerprints(rows)
+        has_splitter = not (self.cv is None or isinstance(self.cv, Integral))
+        # Splits that users made count all rows.
+        folds = make_folds(rows, labels.codes, groups, self.cv, seed) if has_splitter else []
+        kept = np.arange(len(labels.codes))
         if labels.weight is not None and not labels.weight.all():
             kept = np.flatnonzero(labels.weight)
-            rows, labels, folds = _safe_indexing(rows, kept), labels.take(kept), keep_rows(folds, kept)
+            rows, folds = _safe_indexing(rows, kept), keep_rows(folds, kept)
+            groups = None if groups is None else groups[kept]
+            of_kept = _safe_indexing(y, kept)
+            labels = read_labels(of_kept, labels.weight[kept], self.unlabelled, descriptions)
         if len(np.unique(labels.codes[labels.labelled])) < 2:
             raise ValueError(
                 f"y must have labelled rows of at least two classes; got one class or none, {labels.classes.tolist()}: "
                 "label rows of another class, or describe classes to TartClassifier"
             )
+        if not has_splitter:
+            groups = join_groups(groups, self._reader.copies(rows), labels.codes)
+            folds = make_folds(rows, labels.codes, groups, self.cv, seed)
         candidates = self._candidates()[: self.max_candidates]
+        scorer = self._make_scorer(labels, folds)
         search = Search(rows, labels, folds, self._make_encoder, descriptions, clock, seed, self._tell)
-        search.run(candidates if folds else [])
-        self.classes_, self._codes = labels.classes, labels.codes
-        if search.results:
-            self._keep_best(search)
-        else:
+        search.run(candidates if scorer is not None else [])
+        if descriptions is not None and not any(made.class_vectors for made in search.encoded.values()):
+            raise ValueError(
+                "class_descriptions need an encoder that reads texts beside the rows; none of "
+                f"{[each.name for each in candidates]} has one: name one in encoders=, or leave them out"
+            )
+        self.classes_ = labels.classes
+        self.oof_proba_ = np.full((len(labels.codes), len(self.classes_)), np.nan)
+        if search.results and scorer is not None:
+            self._keep_best(search, scorer)
+        if not search.results or "best_estimator_" not in vars(self):
             self._keep_first(search, candidates)
+        if len(kept) < len(y):
+            every = np.full((len(y), len(self.classes_)), np.nan)
+            every[kept] = self.oof_proba_
+            self.oof_proba_ = every
         self.failures_ = search.failures
         return self
 
@@ -270,7 +293,9 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
             check_frozen(given)
             name = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
             self._named[f"{name}#{place + 1}" if name in self._named else name] = given
-        return list_candidates(self.kind_, list(self._named), self.presets, checkpoints)
+        # Those that the user names are all used.
+        preset = self.presets if len(self._named) == 1 else "thorough"
+        return list_candidates(self.kind_, list(self._named), preset, checkpoints)
 
     def _make_encoder(self, names: tuple[str, ...]) -> Any:
         made = [(name, self._make_transformer(self._named.get(name, name))) for name in names]
@@ -292,59 +317,84 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
             progress=False,
         )
 
-    def _keep_best(self, search: Search) -> None:
+    def _make_scorer(self, labels: Labels, folds: Sequence[Fold]) -> Scorer | None:
+        """Return the scorer of rows that are held out, and try it; None where these are of less than two classes."""
+        places = (
+            np.unique(np.concatenate([test for _, test in folds])) if folds else np.empty(0, dtype=np.intp)
+        )
+        y = labels.classes[labels.codes[places]]
+        if len(np.unique(y)) < 2:
+            return None
+        scorer = Scorer(
+            self.scoring, labels.classes, y, None if labels.weight is None else labels.weight[places]
+        )
+        n_classes = len(labels.classes)
+        scorer(np.full((len(y), n_classes), 1 / n_classes))
+        return scorer
+
+    def _keep_best(self, search: Search, scorer: Scorer) -> None:
         """Choose a mixture by rows that were held out, and fit its members on all rows."""
         labels = search.labels
         scored: NDArray[np.bool_] = np.isfinite(search.results[0].proba[:, 0])
-        places = labels.labelled[scored]
-        scorer = Scorer(
-            self.scoring,
-            self.classes_,
-            self.classes_[labels.codes[places]],
-            None if labels.weight is None else labels.weight[places],
-        )
         weights = blend(scorer, [result.proba[scored] for result in search.results])
+        # Heavy members first, as long as there is time for them.
+        left = search.clock.left + (
+            0.0 if self.time_limit is None else (1 - SHARE_FOR_SEARCH) * self.time_limit
+        )
+        members: dict[int, Any] = {}
+        for place in np.argsort(-weights, kind="stable")[: np.count_nonzero(weights)]:
+            left -= search.results[place].fit_seconds
+            if members and left < 0:
+                break
+            try:
+                members[int(place)] = search.fit_all(search.results[place].candidate)
+            except Exception as error:
+                search.failures[search.results[place].candidate.name] = f"{type(error).__name__}: {error}"
+        if not members:
+            return
+        weights = np.where(np.isin(np.arange(len(weights)), list(members)), weights, 0.0)
+        weights /= weights.sum()
         self._board = make_leaderboard(search.results, weights, search.failures, scorer, scored, search.seed)
-        self.oof_proba_ = np.full((len(labels.codes), len(self.classes_)), np.nan)
         self.oof_proba_[labels.labelled] = sum(
             weight * result.proba for weight, result in zip(weights, search.results, strict=True)
         )
         kept = [
-            (result.candidate, float(weight))
-            for result, weight in zip(search.results, weights, strict=True)
-            if weight > 0
+            (search.results[place].candidate, *members[place], float(weights[place]))
+            for place in sorted(members)
         ]
-        self.best_estimator_ = self._fit_kept(search, kept)
+        self.best_estimator_ = self._put_together(search, kept)
 
     def _keep_first(self, search: Search, candidates: Sequence[Candidate]) -> None:
         """Fit the first candidate that works, where none could be scored."""
         for candidate in candidates:
             try:
-                self.best_estimator_ = self._fit_kept(search, [(candidate, 1.0)])
+                kept = [(candidate, *search.fit_all(candidate), 1.0)]
             except Exception as error:
                 search.failures[candidate.name] = f"{type(error).__name__}: {error}"
                 continue
-            warnings.warn(
-                f"no candidate could be scored in time_limit={self.time_limit} s, or with so few rows: kept is "
-                f"{candidate.name}; allow more time, or label more rows",
-                UserWarning,
-                stacklevel=3,
-            )
             break
         else:
             raise ValueError(
                 "no candidate could be fitted; name other encoders=, or mend these: "
                 + "; ".join(f"{name}: {error}" for name, error in search.failures.items())
             )
-        labels = search.labels
-        scorer = Scorer(self.scoring, self.classes_, self.classes_[labels.codes[labels.labelled]], None)
-        self._board = make_leaderboard([], np.empty(0), search.failures, scorer, np.empty(0, bool), 0)
-        self.oof_proba_ = np.full((len(labels.codes), len(self.classes_)), np.nan)
+        warnings.warn(
+            f"no candidate could be scored in time_limit={self.time_limit} s, or with so few rows: kept is "
+            f"{candidate.name}; allow more time, or label more rows",
+            UserWarning,
+            stacklevel=3,
+        )
+        reason = search.failures.pop(candidate.name, "not scored")
+        self._board = make_leaderboard(
+            [], np.empty(0), {candidate.name: reason, **search.failures}, None, None, 0
+        )
+        self._board["weight"][0] = 1.0
+        search.failures[candidate.name] = reason
+        self.best_estimator_ = self._put_together(search, kept)
 
-    def _fit_kept(self, search: Search, kept: Sequence[tuple[Candidate, float]]) -> Any:
-        """Return a pipeline of one candidate, or the mixture of several, fitted on all rows."""
-        fitted = [(candidate, *search.fit_all(candidate), weight) for candidate, weight in kept]
-        heaviest = max(kept, key=lambda each: each[1])[0]
+    def _put_together(self, search: Search, kept: Sequence[tuple[Candidate, Any, Any, float]]) -> Any:
+        """Return a pipeline of one candidate, or the mixture of several; each with its template, model and weight."""
+        heaviest = max(kept, key=lambda each: each[3])[0]
         # What the report fits on fewer rows, as plain values that a file holds.
         self._heaviest: list[Any] = [
             list(heaviest.encoders),
@@ -352,21 +402,21 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
             heaviest.classifier,
             search.seed,
         ]
-        encoders = {candidate.encoders: search.encode(candidate.encoders).encoder for candidate, _ in kept}
-        if len(fitted) == 1 and search.class_descriptions is None:
-            encoder, model = encoders[fitted[0][0].encoders], fitted[0][2]
+        encoders = {each.encoders: search.encode(each.encoders).encoder for each, *_ in kept}
+        if len(kept) == 1 and search.class_descriptions is None:
+            encoder, model = encoders[kept[0][0].encoders], kept[0][2]
             steps = model.steps if isinstance(model, Pipeline) else [("classify", model)]
-            pipeline = Pipeline(steps if encoder is None else [("encode", encoder), *steps])
-            return pipeline
+            return Pipeline(steps if encoder is None else [("encode", encoder), *steps])
+        names = {key: "+".join(key) for key in encoders}
         blended = BlendedClassifier(
-            [("+".join(names), encoder) for names, encoder in encoders.items()],
-            [(each.name, "+".join(each.encoders), template, weight) for each, template, _, weight in fitted],
+            [(names[key], encoder) for key, encoder in encoders.items()],
+            [(each.name, names[each.encoders], template, weight) for each, template, _, weight in kept],
             class_descriptions=search.class_descriptions,
             unlabelled=self.unlabelled,
         )
-        blended.encoders_ = {"+".join(names): encoder for names, encoder in encoders.items()}
+        blended.encoders_ = {names[key]: encoder for key, encoder in encoders.items()}
         blended.members_ = [
-            (each.name, "+".join(each.encoders), model, weight) for each, _, model, weight in fitted
+            (each.name, names[each.encoders], model, weight) for each, _, model, weight in kept
         ]
         blended.classes_ = self.classes_
         return blended

@@ -24,6 +24,7 @@ def check_frozen(encoder: Any) -> None:
     """
     learns = isinstance(encoder, BaseEstimator) and get_tags(encoder).requires_fit
     if isinstance(encoder, TartTransformer):
+        check_frozen(encoder.encoder)
         learns = encoder.n_components is not None or encoder.whiten or encoder.protocol != "stream"
     if learns:
         raise ValueError(

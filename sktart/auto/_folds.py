@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 from sklearn.model_selection import StratifiedGroupKFold, StratifiedKFold, check_cv
 
 N_FOLDS = 5
@@ -30,7 +32,7 @@ def make_folds(
     groups : ndarray of shape (N,) or None
         Rows of a group are held out together.
     cv : None, int or splitter
-        None splits five times, small sets repeatedly; fewer times where a class has fewer rows.
+        None splits five times, small sets repeatedly; fewer times where all classes have fewer rows.
     seed : int
     """
     alone = _places_of_rare_classes(codes, groups)
@@ -51,12 +53,34 @@ def make_folds(
     if not len(split):
         return []
     of_split = None if groups is None else groups[split]
-    return [
-        (np.union1d(split[train], always), split[test])
-        for splitter in _splitters(codes[split], of_split, cv, seed)
-        for train, test in splitter.split(split, codes[split], of_split)
-        if len(test)
-    ]
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The least populated class in y")
+        return [
+            (np.union1d(split[train], always), split[test])
+            for splitter in _splitters(codes[split], of_split, cv, seed)
+            for train, test in splitter.split(split, codes[split], of_split)
+            if len(test)
+        ]
+
+
+def join_groups(groups: NDArray[Any] | None, copies: NDArray[np.intp] | None, codes: NDArray[np.intp]) -> Any:
+    """Return groups in which copies of a row are together as well.
+
+    Where all rows of a class are copies of few, they cannot be, and only the groups of the user count.
+    """
+    if copies is None or len(np.unique(copies)) == len(copies):
+        return groups
+    joined = copies
+    if groups is not None:
+        _, numbers = np.unique(groups, return_inverse=True)
+        rows = np.arange(len(copies))
+        ends = np.concatenate([len(copies) + copies, 2 * len(copies) + numbers])
+        size = 3 * len(copies)
+        edges = coo_array((np.ones(len(ends)), (np.tile(rows, 2), ends)), shape=(size, size))
+        joined = connected_components(edges, directed=False)[1][: len(copies)]
+    of_class = [joined[codes == code] for code in np.unique(codes[codes >= 0])]
+    is_split = all(len(np.unique(part)) >= min(len(part), N_FOLDS) for part in of_class)
+    return joined if is_split else groups
 
 
 def keep_rows(folds: list[Fold], kept: NDArray[np.intp]) -> list[Fold]:
@@ -74,8 +98,9 @@ def _places_of_rare_classes(codes: NDArray[np.intp], groups: NDArray[Any] | None
 
 def _splitters(codes: NDArray[np.intp], groups: NDArray[Any] | None, cv: Any, seed: int) -> list[Any]:
     units = np.arange(len(codes)) if groups is None else groups
-    smallest = min(len(np.unique(units[codes == code])) for code in np.unique(codes))
-    n_folds = min(N_FOLDS if cv is None else int(cv), max(smallest, 2))
+    # A class with fewer rows than folds is simply not in each of them.
+    largest = max(len(np.unique(units[codes == code])) for code in np.unique(codes))
+    n_folds = min(N_FOLDS if cv is None else int(cv), max(largest, 2))
     repeats = 1 if cv is not None else int(np.clip(ROWS_HELD_OUT // len(codes), 1, MOST_REPEATS))
     kind = StratifiedKFold if groups is None else StratifiedGroupKFold
     return [kind(n_folds, shuffle=True, random_state=seed + repeat) for repeat in range(repeats)]

@@ -25,8 +25,8 @@ def make_leaderboard(
     results: Sequence[Result],
     weights: NDArray[np.float64],
     failures: Mapping[str, str],
-    scorer: Scorer,
-    scored: NDArray[np.bool_],
+    scorer: Scorer | None,
+    scored: NDArray[np.bool_] | None,
     seed: int,
 ) -> dict[str, list[Any]]:
     """Return columns with an entry for each candidate, the best score first, those without a score last.
@@ -35,9 +35,10 @@ def make_leaderboard(
     `fit_seconds` of one fit behind the encoder, `predict_seconds` of 1,000 rows with it; `megabytes` of the model
     without its encoder; `weight` in the kept mixture; and `error`, why there is no score.
     """
-    classes = scorer.answers.classes_
     rows = []
     for result, weight in zip(results, weights, strict=True):
+        assert scorer is not None
+        classes = scorer.answers.classes_
         proba = result.proba[scored]
         seen = scorer.answers.predict_proba(proba[:, scorer.seen])
         rows.append(

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import ClassifierMixin, clone
-from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from sklearn.pipeline import Pipeline
 from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d
@@ -58,6 +58,8 @@ def read_labels(y: Any, sample_weight: Any, unlabelled: Any, class_descriptions:
     if getattr(y, "ndim", 1) == 2:
         y = column_or_1d(y, warn=True)
     has_label, given = split_labels(y, unlabelled)
+    if given.dtype == object:
+        given = np.array(given.tolist())
     if given.dtype.kind == "f":
         assert_all_finite(given, input_name="y")
     check_classification_targets(given)
@@ -98,7 +100,6 @@ def _linear(codes: NDArray[np.intp], seed: int) -> ClassifierMixin:
 CLASSIFIERS: dict[str, Callable[[NDArray[np.intp], int], Any]] = {
     LINEAR: _linear,
     TREES: lambda codes, seed: HistGradientBoostingClassifier(random_state=seed),
-    "RandomForestClassifier": lambda codes, seed: RandomForestClassifier(random_state=seed),
 }
 
 

@@ -43,7 +43,12 @@ class UnitRadius(OneToOneFeatureMixin, TransformerMixin, BaseEstimator):
 
 
 def _scaled_table() -> Any:
-    return make_pipeline(TableVectors(), SimpleImputer(add_indicator=True), StandardScaler(), UnitRadius())
+    return make_pipeline(
+        TableVectors(),
+        SimpleImputer(add_indicator=True, keep_empty_features=True),
+        StandardScaler(),
+        UnitRadius(),
+    )
 
 
 def _mixed(columns: Sequence[str], of_vectors: Any, of_others: Any) -> ColumnTransformer:

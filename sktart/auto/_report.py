@@ -40,14 +40,14 @@ class Judged:
     labels : Labels
     proba : ndarray of shape (N, C)
         Of rows that were held out, or that the model has never seen; NaN for others.
-    is_new : bool
-        Whether the model has never seen them.
+    is_new : ndarray of shape (N,)
+        Whether the model has never seen a row.
     """
 
     rows: Any
     labels: Labels
     proba: NDArray[np.float64]
-    is_new: bool
+    is_new: NDArray[np.bool_]
 
     @property
     def scored(self) -> NDArray[np.intp]:
@@ -69,7 +69,7 @@ def write_report(model: AutoTartClassifier, X: Any, y: Any, path: str | Path) ->
     parts = [_data(model, judged), _leaderboard(model)]
     if len(judged.scored):
         parts += [_quality(model, judged), _suspects(model, judged)]
-    if not judged.is_new:
+    if not judged.is_new.any():
         parts.append(_learning_curve(model, judged))
     parts += [_to_label(model, judged), _reproduce(model)]
     page = Template(PAGE).substitute(body="\n".join(parts), version=__version__)
@@ -88,8 +88,14 @@ def _judge(model: AutoTartClassifier, X: Any, y: Any) -> Judged:
     codes = np.where(labels.codes >= 0, np.append(places, -1)[labels.codes], -1)
     known = Labels(model.classes_, codes, None)
     rows = model._reader.read(model, X, model.sampling_rate, reset=False)
-    is_new = not np.array_equal(codes, model._codes)
-    proba = model.predict_proba(X) if is_new else model.oof_proba_
+    prints = model._reader.fingerprints(rows)
+    known_rows = dict(zip(model._prints.tolist(), model.oof_proba_, strict=True))
+    is_new = np.array([each not in known_rows for each in prints])
+    proba = np.full((len(prints), len(model.classes_)), np.nan)
+    if is_new.any():
+        proba[is_new] = model.best_estimator_.predict_proba(_safe_indexing(rows, np.flatnonzero(is_new)))
+    for place in np.flatnonzero(~is_new):
+        proba[place] = known_rows[prints[place]]
     return Judged(rows, known, proba, is_new)
 
 
@@ -100,8 +106,8 @@ def _data(model: AutoTartClassifier, judged: Judged) -> str:
     kinds = {"text": "texts", "image": "images", "audio": "clips", "frame": "rows of a table"}
     what = kinds.get(model.kind_, "rows of numbers")
     said = f"{len(codes)} {what}, {(codes >= 0).sum()} of them labelled."
-    if judged.is_new:
-        said += " The model has never seen them."
+    if judged.is_new.any():
+        said += f" The model has never seen {judged.is_new.sum()} of them."
     return _section("What the data are", _paragraph(said) + _table(["class", "labelled rows"], lines))
 
 
@@ -113,12 +119,13 @@ def _leaderboard(model: AutoTartClassifier) -> str:
             *(f"{row[name]:.3f}" for name in ("log_loss", "accuracy")),
             *(f"{row[name]:.2f}" for name in ("fit_seconds", "predict_seconds")),
             f"{row['weight']:.2f}" if row["weight"] else "",
+            "",
         ]
         if not row["error"]
-        else [row["candidate"], "", "", "", "", row["error"]]
+        else [row["candidate"], "", "", "", "", "", row["error"]]
         for row in board.to_dict("records")
     ]
-    titles = ["candidate", "log-loss", "accuracy", "fit, s", "1,000 predictions, s", "weight"]
+    titles = ["candidate", "log-loss", "accuracy", "fit, s", "1,000 predictions, s", "weight", "why no score"]
     said = "Scores are of rows that each candidate had not seen. Weights make the mixture that was kept."
     picture = _picture(model.plot_leaderboard, 6.0) if board["score"].notna().any() else ""
     return _section("What was tried", _paragraph(said) + _table(titles, lines) + picture)
@@ -211,7 +218,7 @@ def _learning_curve(model: AutoTartClassifier, judged: Judged) -> str:
 
     said = (
         f"The last doubling, from {sizes[-2]} to {sizes[-1]} labelled rows, brought {100 * gain:+.1f} points of "
-        f"accuracy (mean of {N_DRAWS} draws). The next one rarely brings more."
+        f"accuracy (mean of {N_DRAWS} draws). The next one rarely brings more."[: None if gain > 0 else -37]
     )
     return _section("What more labels would bring", _paragraph(said) + _picture(curve))
 

@@ -8,12 +8,14 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any
 
+import joblib
 import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.base import BaseEstimator
 
 from sktart.auto._candidates import Kind
+from sktart.auto._table import as_words
 from sktart.auto._texts import find_text_columns
 from sktart.estimators._validation import FLOATS, validate_numbers
 from sktart.rows._modality import modality_of
@@ -62,11 +64,14 @@ class RowReader:
         Columns of a frame that an encoder reads.
     columns : list of str
         All columns of a frame that are read; of a frame of texts, the only one.
+    word_columns : list of str
+        Those of them that hold texts or names, and that a file is to be read as such.
     """
 
     kind: Kind
     text_columns: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
+    word_columns: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, X: Any, sampling_rate: int | None, text_columns: Sequence[str] | None) -> RowReader:
@@ -75,7 +80,8 @@ class RowReader:
         if kind != "frame":
             if text_columns is not None and kind != "text":
                 raise ValueError(f"text_columns are columns of a frame; got rows of {kind}: leave them out")
-            return cls(kind, columns=[str(X.columns[0])] if kind == "text" and is_frame(X) else [])
+            only = [str(X.columns[0])] if kind == "text" and is_frame(X) else []
+            return cls(kind, columns=only, word_columns=only)
         frame = _as_frame(X)
         empty = [name for name in frame.columns if frame[name].isna().all()]
         if empty:
@@ -89,7 +95,8 @@ class RowReader:
             raise ValueError("X must have a column with entries; all are empty: pass other columns")
         wanted = find_text_columns(frame) if text_columns is None else list(text_columns)
         _take(frame, wanted)
-        return cls(kind, wanted, list(frame.columns))
+        words = [name for name in frame.columns if isinstance(next(iter(frame[name].dropna())), str)]
+        return cls(kind, wanted, list(frame.columns), words)
 
     def read(self, estimator: BaseEstimator, X: Any, sampling_rate: int | None, *, reset: bool) -> Any:
         """Return a list of rows, an array, sparse rows or a frame of pandas.
@@ -115,15 +122,23 @@ class RowReader:
             return as_texts(X, "AutoTartClassifier")
         return list(X)
 
-    def copies(self, rows: Any) -> NDArray[np.intp] | None:
-        """Return a number for each row, the same for equal texts and equal rows of a frame; None where all differ."""
+    def fingerprints(self, rows: Any) -> NDArray[np.str_]:
+        """Return what tells rows apart, a hash of each."""
         if self.kind == "frame":
-            numbers = rows.astype(str).groupby(self.columns, sort=False).ngroup().to_numpy()
-        elif self.kind == "text":
-            numbers = np.unique(np.array(rows, dtype=object).astype(str), return_inverse=True)[1]
+            words = np.column_stack([as_words(rows[name]) for name in self.columns])
+            rows = [tuple(line) for line in words]
+        n_rows = rows.shape[0] if hasattr(rows, "shape") else len(rows)
+        return np.array([joblib.hash(rows[place]) for place in range(n_rows)])
+
+    def copies(self, rows: Any) -> NDArray[np.intp] | None:
+        """Return a number for each row, the same where texts, or all texts of a frame, are equal; None for others."""
+        if self.kind == "frame" and self.text_columns:
+            keys = RowReader("frame", columns=self.text_columns).fingerprints(rows)
+        elif self.kind in ("text", "frame"):
+            keys = self.fingerprints(rows)
         else:
             return None
-        return numbers if len(np.unique(numbers)) < len(numbers) else None
+        return np.unique(keys, return_inverse=True)[1]
 
 
 def _as_frame(X: Any) -> pd.DataFrame:
@@ -136,9 +151,10 @@ def _as_frame(X: Any) -> pd.DataFrame:
         import narwhals as nw
 
         columns = nw.from_native(X, eager_only=True).iter_columns()
+        dates = (nw.Date, nw.Datetime)
         frame = pd.DataFrame(
             {
-                each.name: pd.to_datetime(each.to_list()) if each.dtype.is_temporal() else each.to_list()
+                each.name: pd.to_datetime(each.to_list()) if each.dtype in dates else each.to_list()
                 for each in columns
             }
         )

@@ -93,10 +93,14 @@ class Search:
     results: list[Result] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     encoded: dict[tuple[str, ...], Encoded] = field(default_factory=dict)
+    too_slow: dict[tuple[str, ...], str] = field(default_factory=dict)
 
     def run(self, candidates: Sequence[Candidate]) -> None:
         """Fill `results` and `failures`; a candidate that fails, or is too slow, does not end the search."""
         for candidate in candidates:
+            if self.encoded and self.clock.left <= 0:
+                self.failures[candidate.name] = "skipped: the time is over"
+                continue
             try:
                 with warnings.catch_warnings():
                     # Folds of few rows make scikit-learn warn of what the search knows.
@@ -116,6 +120,8 @@ class Search:
 
     def encode(self, names: tuple[str, ...]) -> Encoded:
         """Return what encoders make of all rows, each of them run once."""
+        if names in self.too_slow:
+            raise OutOfTime(self.too_slow[names])
         if names not in self.encoded:
             if len(names) > 1:
                 parts = [self.encode((name,)) for name in names]
@@ -140,6 +146,8 @@ class Search:
         # Without the first encoder there would be no model at all: its time does not count.
         is_first = not any(made.encoder is not None for made in self.encoded.values())
         n_rows = len(self.labels.codes)
+        if not is_first:
+            self.clock.check(0.0, f"loading {'+'.join(names)}")
         began = time.monotonic()
         encoder.fit(_safe_indexing(self.rows, np.arange(min(n_rows, CHUNK // 4))))
         loaded = time.monotonic()
@@ -147,13 +155,20 @@ class Search:
         for start in range(0, n_rows, CHUNK):
             seconds = (time.monotonic() - loaded) / max(start, 1)
             if not is_first:
-                self.clock.check(seconds * (n_rows - start), f"reading all rows with {'+'.join(names)}")
+                self._check_reading(names, seconds * (n_rows - start))
             chunk = np.arange(start, min(start + CHUNK, n_rows))
             parts.append(encoder.transform(_safe_indexing(self.rows, chunk)))
         if is_first:
             self.clock.grant(time.monotonic() - began)
         seconds = (time.monotonic() - loaded) / n_rows
         return Encoded(encoder, _stack(parts), encode_descriptions(encoder, self.class_descriptions), seconds)
+
+    def _check_reading(self, names: tuple[str, ...], seconds: float) -> None:
+        try:
+            self.clock.check(seconds, f"reading all rows with {'+'.join(names)}")
+        except OutOfTime as late:
+            self.too_slow[names] = str(late)
+            raise
 
     def _joined(self, names: tuple[str, ...], parts: list[Encoded]) -> Encoded:
         encoder = self.make_encoder(names)
@@ -162,8 +177,6 @@ class Search:
         return Encoded(encoder, vectors, encode_descriptions(encoder, self.class_descriptions), seconds)
 
     def _try(self, candidate: Candidate) -> Result:
-        if self.results:
-            self.clock.check(0.0, "the next candidate")
         made = self.encode(candidate.encoders)
         labels = self.labels
         total = np.zeros((len(labels.codes), len(labels.classes)))

@@ -12,8 +12,8 @@ from sklearn.preprocessing import normalize
 
 from sktart.estimators._transformer import TartTransformer
 
-# In the names of columns that hold vectors of texts.
-VECTOR = "::"
+# In the names of columns that hold vectors of texts, and hardly in those of others.
+VECTOR = "\u241f"
 # Words of a typical entry, and the share of distinct entries, from which a column of strings is text.
 FEWEST_WORDS, LEAST_DISTINCT = 3.0, 0.3
 

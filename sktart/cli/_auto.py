@@ -161,7 +161,7 @@ def _parts(data: Path, fitted: Any) -> Any:
         return
     wanted = getattr(fitted, "feature_names_in_", None)
     begun = 0
-    for part in read_parts(data, CHUNK):
+    for part in read_parts(data, CHUNK, words=fitted._reader.word_columns):
         if wanted is not None:
             for name in wanted:
                 take_column(part, name, data)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import nullcontext
 from difflib import get_close_matches
 from pathlib import Path
@@ -28,19 +28,27 @@ def read_table(path: Path, target: str | None = None) -> pd.DataFrame:
     """
     import pandas as pd
 
-    parts = list(read_parts(path, None, target))
-    return parts[0] if len(parts) == 1 else pd.concat(parts, ignore_index=True)
+    frame = pd.concat(read_parts(path, None, target), ignore_index=True)
+    if target in frame and _suffix(path) in SEPARATORS:
+        # As they are written: "NA" and "007" are labels.
+        raw = _read_csv(path, dtype=str, usecols=[target], keep_default_na=False)
+        frame[target] = _with_texts(raw, target)[target]
+    return frame
 
 
-def read_parts(path: Path, n_rows: int | None, target: str | None = None) -> Iterator[pd.DataFrame]:
-    """Read a table in parts of so many rows, so that it need not fit in memory; None reads all at once."""
+def read_parts(
+    path: Path, n_rows: int | None, target: str | None = None, words: Collection[str] = ()
+) -> Iterator[pd.DataFrame]:
+    """Read a table in parts of so many rows, so that it need not fit in memory; None reads all at once.
+
+    Columns in `words` are read as texts, whatever is in them.
+    """
     suffix = _suffix(path)
-    as_text = None if target is None else {target: str}
     try:
         import pandas as pd
 
         if suffix in SEPARATORS:
-            found = pd.read_csv(path, sep=SEPARATORS[suffix], chunksize=n_rows, dtype=as_text)
+            found = _read_csv(path, chunksize=n_rows, dtype=dict.fromkeys(words, str))
         elif suffix in LINES:
             found = pd.read_json(path, lines=True, chunksize=n_rows, dtype=False)
         elif suffix == ".parquet":
@@ -61,7 +69,7 @@ def read_parts(path: Path, n_rows: int | None, target: str | None = None) -> Ite
             f"{path} must be text in UTF-8; byte {error.start} is not: convert it, or save it as UTF-8"
         ) from error
     except ImportError as error:
-        raise MissingExtraError("tables need pandas; run pip install 'sktart[auto]'") from error
+        raise MissingExtraError(f"{path} cannot be read ({error}); run pip install 'sktart[auto]'") from error
     except ValueError as error:
         if type(error).__name__ in ("EmptyDataError", "ParserError"):
             raise ValueError(f"{path} cannot be read as a table: {error}; look at its first lines") from error
@@ -77,10 +85,24 @@ def _read_parquet(path: Path, n_rows: int, target: str | None) -> Iterator[pd.Da
 
 def _with_texts(part: pd.DataFrame, target: str | None) -> pd.DataFrame:
     """Turn labels into texts, and leave missing ones."""
+    import numpy as np
+
     if target in part.columns:
-        labels = part[target]
-        part[target] = labels.astype(object).where(labels.isna(), labels.map(str)).where(labels.notna(), None)
+        part[target] = np.array([_label(entry) for entry in part[target]], dtype=object)
     return part
+
+
+def _label(entry: Any) -> str | None:
+    if entry is None or entry != entry or entry == "":
+        return None
+    # Whole numbers become floats where a label is missing.
+    return str(int(entry)) if isinstance(entry, float) and entry.is_integer() else str(entry)
+
+
+def _read_csv(path: Path, **options: Any) -> Any:
+    import pandas as pd
+
+    return pd.read_csv(path, sep=SEPARATORS[_suffix(path)], encoding="utf-8-sig", **options)
 
 
 def _suffix(path: Path) -> str:

@@ -18,6 +18,7 @@ from tiny_knowing import save_knowing
 
 from sktart import AutoTartClassifier, TartTransformer, load, save
 from sktart.auto import BlendedClassifier
+from sktart.auto._texts import VECTOR
 
 TEXTS, Y = make_texts()
 ENCODERS = [words, letters]
@@ -142,7 +143,7 @@ def test_empty_columns_are_left_out_with_a_warning():
 def test_the_user_names_columns_of_text():
     frame, y = make_frame()
     model = auto(max_candidates=1, text_columns=["kind"]).fit(frame, y)
-    assert any("kind::words" in name for name in model.best_estimator_[0].transform(frame).columns)
+    assert any(f"kind{VECTOR}words" in name for name in model.best_estimator_[0].transform(frame).columns)
     with pytest.raises(ValueError, match=r"must have the column 'txt'.*: rename 'text' if it is that one"):
         auto(text_columns=["txt"]).fit(frame, y)
     with pytest.raises(ValueError, match="text_columns are columns of a frame; got rows of numbers"):
@@ -201,7 +202,78 @@ def test_groups_splits_and_weights():
     assert not np.isnan(model.oof_proba_).any()
     weight = np.r_[np.zeros(4), np.ones(len(Y) - 4)]
     with_zeros = auto(cv=4).fit(TEXTS, Y, weight)
-    assert with_zeros.oof_proba_.shape == (len(Y) - 4, 2)
+    assert np.isnan(with_zeros.oof_proba_).all(axis=1).tolist() == [True] * 4 + [False] * (len(Y) - 4)
+    with pytest.raises(ValueError, match="nconsistent"):
+        auto().fit(TEXTS, Y, groups=groups[:5])
+
+
+def test_a_class_without_weight_is_not_there():
+    texts, y = [*TEXTS, "one more", "another"], [*Y, "aaa", "aaa"]
+    model = auto(max_candidates=1).fit(texts, y, [1] * len(Y) + [0, 0])
+    assert model.classes_.tolist() == ["ham", "spam"]
+    assert model.score(TEXTS, Y) > 0.9
+
+
+def test_where_one_class_alone_can_be_held_out_the_first_candidate_is_kept():
+    with (
+        pytest.warns(UserWarning, match="only ones of their class"),
+        pytest.warns(UserWarning, match="no candidate could be scored"),
+    ):
+        model = auto(max_candidates=2).fit(TEXTS[:21], ["b"] * 20 + ["a"])
+    assert model.leaderboard_["weight"].tolist() == [1.0]
+
+
+def test_copies_stay_together_whatever_splits_and_whatever_stands_beside_them():
+    rng = np.random.default_rng(0)
+    texts = [f"number {place} of many" for place in rng.permutation(40)] * 2
+    y = np.tile(rng.integers(0, 2, 40), 2)
+    words_and_ids = pd.DataFrame({"text": texts, "id": [f"i{place}" for place in range(80)]})
+    encoders = [HashingVectorizer(n_features=256)]
+    for X, options in ((texts, {"cv": 5}), (words_and_ids, {}), (texts, {"groups": np.arange(80)})):
+        groups = options.pop("groups", None)
+        board = auto(max_candidates=1, encoders=encoders, **options).fit(X, y, groups=groups).leaderboard_
+        assert board["accuracy"][0] < 0.75
+
+
+def test_few_distinct_texts_are_searched_all_the_same():
+    model = auto(max_candidates=1).fit(["yes"] * 20 + ["no"] * 20, [1] * 20 + [0] * 20)
+    assert model.leaderboard_["accuracy"][0] == 1
+
+
+def test_a_gap_does_not_tie_rows_together():
+    frame, y = make_frame()
+    frame["cabin"] = [None] * 50 + list("abcdefghij")
+    model = auto(max_candidates=1).fit(frame, y)
+    assert not np.isnan(model.oof_proba_).any()
+    assert model.leaderboard_["accuracy"][0] > 0.9
+
+
+def test_a_wrong_scorer_is_told_before_the_search():
+    seen = []
+
+    def counted(texts):
+        seen.append(len(texts))
+        return words(texts)
+
+    with pytest.raises(ValueError, match="scoring"):
+        auto(encoders=[counted], scoring="nope").fit(TEXTS, Y)
+    assert seen == []
+
+
+def test_descriptions_that_nothing_reads_are_refused():
+    images = [np.full((4, 4), 200 * (place % 2), dtype=np.uint8) for place in range(16)]
+
+    def grey(pictures):
+        return np.stack([np.asarray(picture, dtype=float).ravel() for picture in pictures])
+
+    with pytest.raises(
+        ValueError, match="class_descriptions need an encoder that reads texts beside the rows"
+    ):
+        auto(encoders=[grey], class_descriptions={0: "dark", 1: "light"}).fit(images, np.arange(16) % 2)
+
+
+def test_labels_in_an_array_of_objects():
+    assert auto(max_candidates=1).fit(TEXTS, np.array([1, 0] * 20, dtype=object)).classes_.tolist() == [0, 1]
 
 
 def test_a_class_with_one_row_is_never_held_out():

@@ -41,8 +41,9 @@ def test_folds_hold_out_labelled_rows_once_a_repeat_and_train_on_all_others(grou
             assert not np.intersect1d(groups[train[train < 20]], groups[test]).size
 
 
-def test_there_are_as_many_folds_as_the_smallest_class_allows():
-    assert len(make_folds(None, np.repeat([0, 1], [50, 3]), None, None, 0)) == 3 * 3
+def test_there_are_five_folds_or_as_many_as_the_largest_class_allows():
+    assert len(make_folds(None, np.repeat([0, 1], [50, 3]), None, None, 0)) == 3 * 5
+    assert len(make_folds(None, np.repeat([0, 1], 3), None, None, 0)) == 3 * 3
     assert len(make_folds(None, np.repeat([0, 1], 500), None, None, 0)) == 5
     assert len(make_folds(None, np.repeat([0, 1], 500), None, 3, 0)) == 3
 
@@ -161,4 +162,4 @@ def test_a_slow_encoder_is_left_out_unless_it_is_the_first(monkeypatch):
     search.clock = Clock(-1.0)
     search.run([Candidate(("b",), "", "TartReasoner")])
     assert search.failures == {"b, TartReasoner": search.failures["b, TartReasoner"]}
-    assert search.failures["b, TartReasoner"].startswith("skipped: the next candidate would take")
+    assert search.failures["b, TartReasoner"].startswith("skipped: the time is over")

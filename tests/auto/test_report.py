@@ -64,8 +64,9 @@ def test_a_wrong_label_is_the_first_to_check(tmp_path):
 
 def test_other_rows_are_judged_by_the_model(model, tmp_path):
     others, y = make_texts(30, seed=5)
+    others = [f"{text} at last" for text in others]
     page = _page(model, others, y, tmp_path)
-    assert "The model has never seen them." in page
+    assert "The model has never seen 30 of them." in page
     assert "What more labels would bring" not in _titles(page)
     assert "All rows have a label." in page
     with pytest.raises(
@@ -73,6 +74,15 @@ def test_other_rows_are_judged_by_the_model(model, tmp_path):
     ):
         write_report(model, others, ["eggs", *y[1:]], tmp_path / "no.html")
     assert not (tmp_path / "no.html").exists()
+
+
+def test_a_corrected_label_is_still_judged_by_the_answer_of_a_fold(model, tmp_path):
+    corrected = PARTLY.copy()
+    corrected[3] = "ham" if Y[3] == "spam" else "spam"
+    page = _page(model, TEXTS[::-1], corrected[::-1], tmp_path)
+    right = np.mean(model.classes_[model.oof_proba_[:48].argmax(axis=1)] == corrected[:48])
+    assert f"{right:.1%} are answered right" in page
+    assert "never seen" not in page
 
 
 def test_frames_and_few_rows_and_texts_that_look_like_tags(tmp_path):

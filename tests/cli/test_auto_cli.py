@@ -87,6 +87,46 @@ def test_labels_stay_the_texts_of_the_file(tmp_path, capsys):
     assert load(tmp_path / "m.sktart").classes_.tolist() == ["007", "1"]
 
 
+def test_words_such_as_none_are_labels_and_whole_numbers_stay_whole(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    y = np.resize(["None", "NA"], 40)
+    rows = pd.DataFrame({"a": (y == "NA") + rng.normal(0, 0.1, 40), "y": y})
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    run_json(capsys, "fit --target y --preset fast", tmp_path / "t.csv", "--out", tmp_path / "m.sktart")
+    assert load(tmp_path / "m.sktart").classes_.tolist() == ["NA", "None"]
+    numbered = rows.assign(y=[*np.resize([0, 1], 38), None, None])
+    numbered.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    run_json(capsys, "fit --target y --preset fast", tmp_path / "t.jsonl", "--out", tmp_path / "m.sktart")
+    assert load(tmp_path / "m.sktart").classes_.tolist() == ["0", "1"]
+
+
+def test_texts_of_digits_are_texts_to_a_model_of_texts(tmp_path, capsys):
+    texts, y = make_texts(20)
+    pd.DataFrame({"text": texts, "y": y}).to_csv(tmp_path / "t.csv", index=False)
+    run_json(
+        capsys,
+        "fit --target y --encoder wordllama --preset fast",
+        tmp_path / "t.csv",
+        "--out",
+        tmp_path / "m.sktart",
+    )
+    (tmp_path / "new.csv").write_text("text\n123\n456\n")
+    printed = run_json(
+        capsys, "predict", tmp_path / "m.sktart", tmp_path / "new.csv", "--out", tmp_path / "a.csv"
+    )
+    assert printed["rows"] == 2
+
+
+def test_parquet(tmp_path, capsys):
+    frame, y = make_frame(40)
+    frame.drop(columns="text").assign(y=y).to_parquet(tmp_path / "t.parquet")
+    run_json(capsys, "fit --target y --preset fast", tmp_path / "t.parquet", "--out", tmp_path / "m.sktart")
+    out = tmp_path / "a.csv"
+    assert (
+        run_json(capsys, "predict", tmp_path / "m.sktart", tmp_path / "t.parquet", "--out", out)["rows"] == 40
+    )
+
+
 def test_a_folder_of_images_by_class(tmp_path, capsys, monkeypatch):
     for place in range(12):
         file = tmp_path / "images" / ("dark", "light")[place % 2] / f"{place}.png"
