@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.2.0"
 
 if TYPE_CHECKING:
+    from sktart.auto._classifier import AutoTartClassifier
     from sktart.encoders.in_context._prompt import Prompt
     from sktart.estimators._classifier import TartClassifier
     from sktart.estimators._folds import LabelledFolds
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 # Public name -> the module that defines it. Imported at first use: scikit-learn alone takes most of a second.
 _MODULES = {
+    "AutoTartClassifier": "sktart.auto._classifier",
     "LabelledFolds": "sktart.estimators._folds",
     "Prompt": "sktart.encoders.in_context._prompt",
     "TartClassifier": "sktart.estimators._classifier",
@@ -37,6 +39,7 @@ _MODULES = {
 }
 
 __all__ = [
+    "AutoTartClassifier",
     "LabelledFolds",
     "Prompt",
     "TartClassifier",

@@ -25,6 +25,7 @@ REMOTE_CODE = "trust_remote_code"
 # Parts of our estimators -> the module that defines them. Files name them `sktart.persistence.<part>`, so that modules
 # may move.
 _PARTS = {
+    "BlendedClassifier": "sktart.auto._blend",
     "CachedEncoder": "sktart.encoders.cache._cached",
     "CallableEncoder": "sktart.encoders.models._sklearn",
     "FittedContext": "sktart.contexts._fitted",
@@ -35,18 +36,20 @@ _PARTS = {
     "PairedEncoder": "sktart.encoders.models._paired",
     "PassThrough": "sktart.encoders._base",
     "Projection": "sktart.estimators._projection",
+    "RowReader": "sktart.auto._rows",
     "SentenceEncoder": "sktart.encoders.models._sentence",
+    "SideBySide": "sktart.auto._encoders",
     "SklearnEncoder": "sktart.encoders.models._sklearn",
+    "TableVectors": "sktart.auto._table",
+    "TextColumns": "sktart.auto._texts",
     "TransformersEncoder": "sktart.encoders.models._transformers",
+    "UnitRadius": "sktart.auto._preparations",
     "VectorStore": "sktart.encoders.cache._store",
 }
 # Beside what skops trusts: types and functions that compute, and neither call, open nor import what a file names. Each
 # by its full name, as a module may hold others that do.
 _TRUSTED = {
-    *(
-        f"sktart.{name}"
-        for name in ("LabelledFolds", "Prompt", "TartClassifier", "TartReasoner", "TartTransformer")
-    ),
+    *(f"sktart.{name}" for name in sktart.__all__ if name[0].isupper()),
     *(f"sktart.persistence.{part}" for part in _PARTS),
     *("pathlib.PosixPath", "pathlib.WindowsPath"),
     *(f"sklearn.calibration.{name}" for name in ("_CalibratedClassifier", "_SigmoidCalibration")),
@@ -62,6 +65,7 @@ _TRUSTED = {
     *(f"sklearn.metrics._scorer.{name}" for name in ("_PassthroughScorer", "_Scorer")),
     *(f"sklearn.feature_selection._univariate_selection.{name}" for name in ("f_classif", "chi2")),
     *("sklearn.feature_selection._mutual_info.mutual_info_classif", "sklearn.metrics._ranking.roc_auc_score"),
+    "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     *("sklearn.utils._bunch.Bunch", "sklearn.calibration._TemperatureScaling"),
     *("numpy.dtype", "scipy.sparse._csr.csr_matrix"),
 }
@@ -117,10 +121,10 @@ def save(model: Any, path: str | PathLike[str], *, weights: bool = False, contex
         )
     parts = list(_parts_of(model))
     fitted = [part for part in parts if isinstance(part, FittedContext)]
-    if not fitted:
+    if not any(_is_fitted(part) for part in parts):
         raise SavedModelError(
-            f"model must be a fitted TartReasoner, or hold one; got {type(model).__name__}: call fit first, or save "
-            "other estimators with joblib"
+            f"model must be a fitted estimator of sktart, or hold one; got {type(model).__name__}: call fit first, or "
+            "save other estimators with joblib"
         )
     bound = [
         part
@@ -188,6 +192,11 @@ def load(path: str | PathLike[str], *, trusted: Collection[str] = (), device: st
             f"({type(error).__name__}: {error}); save it again"
         ) from error
     return model
+
+
+def _is_fitted(part: Any) -> bool:
+    """Tell whether a part is an estimator of sktart that has been fitted."""
+    return type(part).__module__.startswith("sktart.") and getattr(part, "__sklearn_is_fitted__", bool)()
 
 
 def _with_public_names(content: bytes) -> bytes:

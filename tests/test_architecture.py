@@ -182,7 +182,14 @@ def test_at_most_six_modules_stand_beside_the_folders():
 def test_public_names_are_there_and_unknown_ones_are_named():
     import sktart
 
-    names = {"LabelledFolds", "Prompt", "TartClassifier", "TartReasoner", "TartTransformer"}
+    names = {
+        "AutoTartClassifier",
+        "LabelledFolds",
+        "Prompt",
+        "TartClassifier",
+        "TartReasoner",
+        "TartTransformer",
+    }
     names |= {"import_tart", "list_checkpoints", "load", "load_checkpoint", "save", "__version__"}
     assert names == set(sktart.__all__)
     assert set(sktart.__all__) <= set(dir(sktart))

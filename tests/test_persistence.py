@@ -304,7 +304,7 @@ def test_rows_can_be_computed_back_from_a_decoders_keys_as_the_documentation_war
 
 @pytest.mark.parametrize("model", [TartReasoner(), LogisticRegression(), 3], ids=str)
 def test_what_holds_no_fitted_reasoner_is_refused(model):
-    with pytest.raises(SavedModelError, match="model must be a fitted TartReasoner, or hold one; got"):
+    with pytest.raises(SavedModelError, match="model must be a fitted estimator of sktart, or hold one; got"):
         saved(model)
 
 

@@ -25,6 +25,8 @@ HEADER = (
         "Mahalanobis 10/50/90 %",
         "Euclid/spread",
         "uneven",
+        "uneven, axes 100 on",
+        "unequal",
     ),
     *("mean/spread", "lengths", "tails", "negative"),
 )
@@ -40,7 +42,8 @@ def describe(X: np.ndarray, y: np.ndarray) -> list[str]:
     """Measure one data set; a and p are exponents of the noise and of the class means along its axes.
 
     Of centred rows, `lengths` is the deviation of their lengths over the mean. `tails` is the excess kurtosis of the
-    noise along its 20 leading axes, in the median.
+    noise along its 20 leading axes, in the median. `unequal` is the deviation between classes of the logarithm of their
+    spread, and `uneven` that along single axes: the 20 leading ones, and those from the hundredth on.
     """
     negative, mean = (X < 0).mean(), X.mean(axis=0)
     X = X - mean
@@ -55,22 +58,29 @@ def describe(X: np.ndarray, y: np.ndarray) -> list[str]:
     mahalanobis = np.linalg.norm((along[:, None] - along) / deviations, axis=-1)[pairs]
     euclid = np.linalg.norm(along[:, None] - along, axis=-1)[pairs] / np.linalg.norm(deviations)
     leading = axes[:, :20]
-    within = np.stack([(residual[y == label] @ leading).std(axis=0) for label in np.unique(y)])
-    # Estimated from n rows, the logarithm of a deviation has a standard error of 1 / sqrt(2 n): take that out.
-    noise = np.mean(1 / (2 * np.bincount(y)))
-    uneven = np.sqrt(max(0.0, np.log(within / deviations[:20]).var() - noise))
+    spread = [np.sqrt(np.square(residual[y == label]).sum(axis=1).mean()) for label in np.unique(y)]
     return [
         f"{variances.sum() ** 2 / (variances**2).sum():.0f}",
         f"{slope(deviations):.2f}",
         f"{slope(np.sqrt((along**2).mean(axis=0))):.2f}",
         " / ".join(f"{value:.1f}" for value in np.quantile(mahalanobis, [0.1, 0.5, 0.9])),
         f"{np.median(euclid):.2f}",
-        f"{uneven:.2f}",
+        f"{uneven(residual @ leading, y):.2f}",
+        f"{uneven(residual @ axes[:, 100:300], y):.2f}" if axes.shape[1] > 150 else "",
+        f"{np.log(spread).std(ddof=1):.3f}",
         f"{np.linalg.norm(mean) / np.sqrt(np.square(length).mean()):.2f}",
         f"{length.std() / length.mean():.2f}",
         f"{np.median(kurtosis(residual @ leading)):.1f}",
         f"{negative:.2f}",
     ]
+
+
+def uneven(along: np.ndarray, y: np.ndarray) -> float:
+    """Return how much the logarithm of the deviation along an axis differs between classes, beyond chance."""
+    within = np.log(np.stack([along[y == label].std(axis=0) for label in np.unique(y)]))
+    # Estimated from n rows, the logarithm of a deviation has a standard error of 1 / sqrt(2 n): take that out.
+    noise = np.mean(1 / (2 * np.bincount(y)))
+    return float(np.sqrt(max(0.0, (within - within.mean(axis=0)).var() - noise)))
 
 
 def main(argv: list[str] | None = None) -> None:

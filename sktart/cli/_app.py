@@ -9,6 +9,7 @@ import typer
 
 from sktart import __version__
 from sktart.cli import _zoo
+from sktart.cli._auto import fit, predict, report
 from sktart.cli._pretrain import evaluate, import_tart, pretrain
 from sktart.exceptions import SktartError
 
@@ -18,7 +19,7 @@ app = typer.Typer(
     rich_markup_mode=None,  # plain help is shorter, the same everywhere, and there in half the time
     epilog="Exit codes: 0 done, 1 error or failed check, 2 wrong usage, 130 interrupted.",
 )
-for command in (pretrain, evaluate, import_tart):
+for command in (fit, predict, report, pretrain, evaluate, import_tart):
     app.command()(command)
 app.add_typer(_zoo.app, name="zoo")
 
@@ -35,7 +36,7 @@ def sktart(
         bool, typer.Option("--version", help="Show the version.", is_eager=True, callback=_print_version)
     ] = False,
 ) -> None:
-    """Find, make and measure the checkpoints that sktart classifies with.
+    """Classify rows, and find, make and measure the checkpoints for it.
 
     Example: sktart zoo list
     """

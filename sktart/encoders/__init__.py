@@ -1,6 +1,6 @@
 """Frozen encoders: rows in, one vector a row out."""
 
-from sktart.encoders._auto import choose_encoder
+from sktart.encoders._auto import choose_encoder, encoders_at_hand
 from sktart.encoders._base import Encoder
 from sktart.encoders._names import SHORT_NAMES
 from sktart.encoders._options import ModelOptions
@@ -14,6 +14,7 @@ __all__ = [
     "ModelOptions",
     "as_prompt",
     "choose_encoder",
+    "encoders_at_hand",
     "reads_only_text",
     "resolve_encoder",
     "with_memory",

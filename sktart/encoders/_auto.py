@@ -54,15 +54,12 @@ def choose_encoder(X: Any, sampling_rate: int | None = None) -> str | None:
     modality = modality_of(X, sampling_rate)
     if modality == "numbers":
         return None
-    order = AUTO_ORDER[modality]
-    # What a package holds may be in the Hub's cache instead, under its id.
-    hub_ids = {name: model.hub for name, model in PACKAGED.items() if model.hub}
-    names = [known for short in order for known in (hub_ids.get(short), short) if known]
+    names = _strongest_first(modality)
     name = next(filter(is_at_hand, names), None)
     if name is None:
         raise MissingExtraError(
-            f"encoder='auto' needs an encoder of {modality} on this machine, and {', '.join(order)} are not; run "
-            f"{_CURES[modality]}"
+            f"encoder='auto' needs an encoder of {modality} on this machine, and {', '.join(AUTO_ORDER[modality])} "
+            f"are not; run {_CURES[modality]}"
         )
     log = logging.getLogger("sktart")
     # Python shows warnings of loggers where nobody asked for a log.
@@ -72,6 +69,19 @@ def choose_encoder(X: Any, sampling_rate: int | None = None) -> str | None:
         logging.WARNING if weaker else logging.INFO, "encoder='auto' reads %s with %s%s", modality, name, cure
     )
     return name
+
+
+def encoders_at_hand(modality: Modality) -> list[str]:
+    """Return the names of all encoders of a modality on this machine, the strongest first."""
+    ranked = _strongest_first(modality)
+    others = [name for name, model in PACKAGED.items() if model.modality == modality and name not in ranked]
+    return [name for name in (*ranked, *others) if is_at_hand(name)]
+
+
+def _strongest_first(modality: Modality) -> list[str]:
+    # What a package holds may be in the Hub's cache instead, under its id.
+    hub_ids = {name: model.hub for name, model in PACKAGED.items() if model.hub}
+    return [known for short in AUTO_ORDER[modality] for known in (hub_ids.get(short), short) if known]
 
 
 def is_at_hand(name: str) -> bool:

@@ -151,14 +151,14 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
         for former in ("transformer_", "reasoner_", "classes_"):
             self.__dict__.pop(former, None)
         # All that can be checked before rows are encoded, which may take long.
-        descriptions = _checked_descriptions(self.class_descriptions, self.unlabelled)
+        descriptions = checked_descriptions(self.class_descriptions, self.unlabelled)
         reasoner = TartReasoner(**{name: getattr(self, name) for name in self._of_reasoner})
         reasoner._check_params()
         transformer = self._make_transformer()
         check_lengths(X, y)
         all_labelled = bool(split_labels(y, self.unlabelled)[0].all())
         encoded = transformer.fit_transform(X, y if all_labelled else None)
-        vectors = None if descriptions is None else _encode_descriptions(transformer, descriptions)
+        vectors = None if descriptions is None else vectors_of_texts(transformer, descriptions)
         reasoner.fit(encoded, y, sample_weight, class_vectors=vectors)
         self.transformer_, self.reasoner_, self.classes_ = transformer, reasoner, reasoner.classes_
         return self
@@ -214,7 +214,7 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
 
-def _checked_descriptions(descriptions: Any, unlabelled: Any) -> dict[Any, list[str]] | None:
+def checked_descriptions(descriptions: Any, unlabelled: Any) -> dict[Any, list[str]] | None:
     """Return the texts of each label."""
     if descriptions is None:
         return None
@@ -235,13 +235,13 @@ def _checked_descriptions(descriptions: Any, unlabelled: Any) -> dict[Any, list[
     return {label: list(texts) for label, texts in listed.items()}
 
 
-def _encode_descriptions(
+def vectors_of_texts(
     transformer: TartTransformer, descriptions: Mapping[Any, list[str]]
 ) -> dict[Any, np.ndarray]:
     """Encode the texts of all classes in one call."""
     if not transformer._reads_text:
         raise ValueError(
-            f"class_descriptions are texts, which encoder {transformer.encoder_.name} does not read: take an encoder "
+            f"class_descriptions are texts, which encoder {transformer._name} does not read: take an encoder "
             "that puts both into one space, such as 'clip-vit-base-patch32', or leave class_descriptions out"
         )
     texts = [text for each in descriptions.values() for text in each]
@@ -252,7 +252,7 @@ def _encode_descriptions(
     for label, part in vectors.items():
         if not len(part):
             raise ValueError(
-                f"encoder {transformer.encoder_.name} makes nothing of the class_descriptions of {label!r}, "
+                f"encoder {transformer._name} makes nothing of the class_descriptions of {label!r}, "
                 f"{descriptions[label]!r}: use words that occur in X"
             )
     return vectors

@@ -273,6 +273,11 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         return "text" in self._reads
 
     @property
+    def _name(self) -> str:
+        """What errors call the encoder, once fitted."""
+        return self.encoder_.name
+
+    @property
     def _n_features_out(self) -> int:
         return self.n_features_out_
 

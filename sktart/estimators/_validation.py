@@ -155,7 +155,7 @@ def validate_known(
         X = validate_data(estimator, X, copy=True, dtype=FLOATS)
         check_consistent_length(X, has_label)
     check_classification_targets(labels)
-    weight = np.ones(len(X)) if sample_weight is None else _checked_weight(sample_weight, len(X))
+    weight = np.ones(len(X)) if sample_weight is None else check_sample_weight(sample_weight, len(X))
     used, pool = np.flatnonzero(weight * has_label), np.flatnonzero(weight * ~has_label)
     used_labels = labels[weight[has_label] > 0]
     described = None if class_vectors is None else check_class_vectors(class_vectors, X.shape[1], unlabelled)
@@ -194,7 +194,7 @@ def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
         )
 
 
-def _checked_weight(sample_weight: Any, n_rows: int) -> Any:
+def check_sample_weight(sample_weight: Any, n_rows: int) -> Any:
     weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weight.shape != (n_rows,):
         raise ValueError(f"sample_weight must have shape ({n_rows},), one number a row; got {weight.shape}")

@@ -17,7 +17,7 @@ from sktart.rows._texts import holds_text
 
 Modality = Literal["text", "image", "audio", "numbers"]
 
-_SUFFIXES: dict[Modality, frozenset[str]] = {
+SUFFIXES: dict[Modality, frozenset[str]] = {
     "image": frozenset(".bmp .gif .jpeg .jpg .png .tif .tiff .webp".split()),
     "audio": frozenset(".aif .aiff .flac .mp3 .oga .ogg .opus .wav".split()),
 }
@@ -44,7 +44,7 @@ def modality_of(X: Any, sampling_rate: int | None = None) -> Modality:
     ('image', 'audio')
     """
     rows = _first_rows(X)
-    named = next((kind for kind in _SUFFIXES if rows and all(_is_named(row, kind) for row in rows)), None)
+    named = next((kind for kind in SUFFIXES if rows and all(_is_named(row, kind) for row in rows)), None)
     if named is not None:
         _check_files(rows, named)
         return named
@@ -70,7 +70,7 @@ def _first_rows(X: Any) -> list[Any]:
 
 
 def _is_named(row: Any, kind: Modality) -> bool:
-    return isinstance(row, str | PathLike) and Path(row).suffix.lower() in _SUFFIXES[kind]
+    return isinstance(row, str | PathLike) and Path(row).suffix.lower() in SUFFIXES[kind]
 
 
 def _check_files(rows: list[Any], kind: Modality) -> None:

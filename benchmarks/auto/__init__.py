@@ -1,0 +1,1 @@
+"""Whether a search is worth its time."""

@@ -1,0 +1,5 @@
+"""``python -m benchmarks.auto``."""
+
+from benchmarks.auto.run import main
+
+main()

@@ -1,0 +1,89 @@
+"""How well descriptions point from class to class: sentences on real sets, and those that the prior makes up.
+
+python -m benchmarks.studies.described --data DIR --recipe zoo/any/any/gram-base/recipe.json
+
+Each row of a set gets a score for each class, the inner product with the centred description. `correlation` is that of
+scores with classes; `share` is it over the correlation of scores by the true class means. For components of a recipe
+with two classes the quantiles over tasks are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+from joblib import Memory
+
+from benchmarks.fewshot.readers import load, of_split
+from benchmarks.printing import machine, markdown
+from sktart.priors import Knowledge, sample_tasks
+
+N_ROWS, N_CALLS = 400, 30
+QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
+
+
+def correlations(X: np.ndarray, y: np.ndarray, vectors: np.ndarray) -> tuple[float, float]:
+    """Return the correlation of scores with classes, and its share of that of the class means."""
+    X = X - X.mean(axis=0)
+    one_hot = np.eye(len(vectors))[y]
+    means = one_hot.T @ X / one_hot.sum(axis=0)[:, None]
+    found, best = (_correlation(X @ (each - each.mean(axis=0)).T, one_hot) for each in (vectors, means))
+    return found, found / best
+
+
+def _correlation(scores: np.ndarray, one_hot: np.ndarray) -> float:
+    scores, one_hot = scores - scores.mean(axis=0), one_hot - one_hot.mean(axis=0)
+    return float((scores * one_hot).sum() / np.sqrt(np.square(scores).sum() * np.square(one_hot).sum()))
+
+
+def of_component(component: dict, seed: int) -> list[float]:
+    """Return the shares of tasks of two classes of a component."""
+    generator = torch.Generator().manual_seed(seed)
+    shares = []
+    for _ in range(N_CALLS):
+        tasks = sample_tasks(
+            generator,
+            [{**component, "n_classes": [2, 2], "labels_only": False}],
+            context_rows=(N_ROWS, N_ROWS),
+            query_rows=8,
+            max_tasks=4,
+            max_tokens=10**7,
+            knowledge=Knowledge(described=1.0),
+        )
+        assert tasks.class_vectors is not None
+        for X, y, vectors in zip(tasks.context_x, tasks.context_y, tasks.class_vectors, strict=True):
+            if len(y.unique()) == 2 and not vectors.isnan().any():
+                shares.append(correlations(X.double().numpy(), y.numpy(), vectors.double().numpy())[1])
+    return shares
+
+
+def main(argv: list[str] | None = None) -> None:
+    """Print a table of real sets, and one of components."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--cache", type=Path, default=Path(".cache"))
+    parser.add_argument("--datasets", nargs="+", default=of_split("development"))
+    parser.add_argument("--encoder", default="minilm")
+    parser.add_argument("--recipe", type=Path, required=True)
+    args = parser.parse_args(argv)
+    rows = []
+    for name in args.datasets:
+        data = load(name, args.data, Memory(args.cache, verbose=0), args.encoder)
+        if data.class_vectors is not None:
+            vectors = np.stack([each.mean(axis=0) for each in data.class_vectors])
+            rows.append([name, len(vectors), *correlations(np.asarray(data.X, dtype=float), data.y, vectors)])
+    print(f"{machine()}\n\n{markdown(['data set', 'classes', 'correlation', 'share'], rows)}\n")
+    prior = json.loads(args.recipe.read_text())["prior"]
+    of_two = [each for each in prior if each["n_classes"][0] == 2 and each["family"] != "logistic"]
+    lines = [
+        [f"{place + 1} {each['family']}", *map(float, np.quantile(of_component(each, place), QUANTILES))]
+        for place, each in enumerate(of_two)
+    ]
+    print(markdown(["component", *(f"{100 * level:.0f} %" for level in QUANTILES)], lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,92 @@
+"""What is tried, as data and in order: encoders, what prepares their vectors, and a classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["text", "image", "audio", "numbers", "sparse", "frame"]
+REASONER = "TartReasoner"
+LINEAR = "LogisticRegressionCV"
+TREES = "HistGradientBoostingClassifier"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to classify rows.
+
+    Parameters
+    ----------
+    encoders : tuple of str
+        Frozen encoders whose vectors stand side by side; none passes rows on.
+    preparation : str
+        What is learned of vectors, or of rows: a key of `PREPARATIONS`.
+    classifier : str
+        A key of `CLASSIFIERS`.
+    """
+
+    encoders: tuple[str, ...]
+    preparation: str
+    classifier: str
+
+    @property
+    def name(self) -> str:
+        """What the leaderboard calls it."""
+        return ", ".join(
+            part for part in ("+".join(self.encoders), self.preparation, self.classifier) if part
+        )
+
+
+# Of rows without encoder, for each kind of them: preparation and classifier, the cheapest first.
+_PLAIN: dict[Kind, list[tuple[str, str]]] = {
+    "text": [("tf-idf", LINEAR)],
+    "image": [],
+    "audio": [],
+    "numbers": [
+        ("scaled", REASONER),
+        ("", REASONER),
+        ("scaled", LINEAR),
+        ("", TREES),
+    ],
+    "sparse": [("components", REASONER), ("", LINEAR), ("components", TREES)],
+    "frame": [("table", REASONER), ("table", LINEAR), ("table of numbers", TREES)],
+}
+# Presets say how many encoders are tried alone, and how many candidates there are at most.
+PRESETS = {"fast": (1, 4), "balanced": (3, 10), "thorough": (100, 100)}
+
+
+def list_candidates(
+    kind: Kind, encoders: Sequence[str], preset: str, checkpoints: Sequence[str] = ()
+) -> list[Candidate]:
+    """Return what is tried for rows of a kind, in a fixed order.
+
+    Parameters
+    ----------
+    kind : {"text", "image", "audio", "numbers", "sparse", "frame"}
+    encoders : sequence of str
+        Those that may be used, the strongest first; the others follow by their cost.
+    preset : {"fast", "balanced", "thorough"}
+    checkpoints : sequence of str
+        Names in the zoo, beside the default.
+
+    Examples
+    --------
+    >>> [each.name for each in list_candidates("text", ["multilingual-e5-small"], "fast")][:2]
+    ['multilingual-e5-small, TartReasoner', 'multilingual-e5-small, LogisticRegressionCV']
+    """
+    n_encoders, most = PRESETS[preset]
+    # Beyond the strongest, which is the default, they follow by cost: the stronger, the dearer.
+    taken = (*encoders[:1], *reversed(encoders[1:n_encoders]))
+    heads = [("mixed", REASONER), ("mixed", LINEAR)] if kind == "frame" else [("", REASONER), ("", LINEAR)]
+    found = [Candidate(taken[:1], *head) for head in heads] if taken else []
+    found += [Candidate((name,), *heads[0]) for name in taken[1:]]
+    if len(taken) > 1:
+        found += [Candidate(taken, *head) for head in heads]
+    if taken and kind == "frame":
+        found.append(Candidate(taken[:1], "mixed numbers", TREES))
+    found += [Candidate((), *head) for head in _PLAIN[kind]]
+    found += [Candidate((name,), *heads[1]) for name in taken[1:]]
+    preparation = {"numbers": "scaled", "frame": "mixed" if taken else "table"}.get(kind, "")
+    found += [Candidate(taken[:1], preparation, f"{REASONER} {name}") for name in checkpoints]
+    return found[:most]

@@ -1,0 +1,37 @@
+"""A clock that is asked before each piece of work."""
+
+from __future__ import annotations
+
+import time
+
+
+class OutOfTime(Exception):
+    """The next piece of work would end too late."""
+
+
+class Clock:
+    """Counts down the seconds that are left for a search.
+
+    Parameters
+    ----------
+    seconds : float or None
+        None never ends.
+    """
+
+    def __init__(self, seconds: float | None) -> None:
+        self.began = time.monotonic()
+        self.seconds = float("inf") if seconds is None else float(seconds)
+
+    @property
+    def left(self) -> float:
+        """Seconds that are left."""
+        return self.began + self.seconds - time.monotonic()
+
+    def grant(self, seconds: float) -> None:
+        """Take some seconds that have passed for none."""
+        self.seconds += seconds
+
+    def check(self, needed: float, what: str) -> None:
+        """Raise unless there is time for work of so many seconds."""
+        if needed > self.left:
+            raise OutOfTime(f"{what} would take {needed:.1f} s, and {max(self.left, 0.0):.1f} s are left")
