@@ -35,6 +35,7 @@ wheel:  ## build the wheel, install it in a fresh environment, and classify with
 		print(sktart.TartReasoner().fit([[0.0], [1.0]], ['low', 'high']).predict([[0.1]]))"
 
 pretrain: $(READY)  ## train the default checkpoint by its recipe; the same command goes on after a stop
+	$(BIN)/sktart pretrain zoo/any/any/gram-base-first/recipe.json --out runs/gram-base-first
 	$(BIN)/sktart pretrain zoo/any/any/gram-base/recipe.json --out runs/gram-base
 	$(BIN)/sktart evaluate runs/gram-base --save
 

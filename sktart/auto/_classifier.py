@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
-from numbers import Integral
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
@@ -12,18 +11,17 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.pipeline import Pipeline
-from sklearn.utils import Tags, _safe_indexing, check_random_state
+from sklearn.utils import Tags, check_random_state
 
 from sktart.auto._blend import BlendedClassifier, blend
 from sktart.auto._candidates import PRESETS, Candidate, list_candidates
 from sktart.auto._clock import Clock
 from sktart.auto._encoders import SideBySide, check_frozen
-from sktart.auto._folds import Fold, join_groups, keep_rows, make_folds
 from sktart.auto._leaderboard import make_leaderboard, plot_leaderboard
-from sktart.auto._models import Labels, read_labels
 from sktart.auto._rows import RowReader
 from sktart.auto._scores import Scorer
 from sktart.auto._search import Search
+from sktart.auto._task import Task, make_task
 from sktart.auto._texts import TextColumns
 from sktart.encoders import encoders_at_hand
 from sktart.estimators._classifier import checked_descriptions
@@ -195,61 +193,39 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
             self.__dict__.pop(former, None)
         check_params(self, _CONSTRAINTS)
         _check_extra()
-        descriptions = checked_descriptions(self.class_descriptions, self.unlabelled)
         if y is None:
             raise ValueError("AutoTartClassifier requires y to be passed, but the target y is None")
         check_lengths(X, y)
         if groups is not None:
             check_lengths(X, groups)
         self._reader = RowReader.of(X, self.sampling_rate, self.text_columns)
-        rows = self._reader.read(self, X, self.sampling_rate, reset=True)
         self.kind_ = self._reader.kind
-        if descriptions is not None and self.kind_ in ("numbers", "sparse", "frame"):
-            raise ValueError(
-                f"class_descriptions go with rows whose encoder reads texts; got rows of {self.kind_}: leave them out, "
-                "or pass a column of texts alone"
-            )
-        seed = int(check_random_state(self.random_state).randint(2**31 - 10))
-        labels = read_labels(y, sample_weight, self.unlabelled, descriptions)
-        groups = None if groups is None else np.asarray(groups)
+        descriptions = self._read_descriptions()
+        rows = self._reader.read(self, X, self.sampling_rate, reset=True)
         self._prints = self._reader.fingerprints(rows)
-        has_splitter = not (self.cv is None or isinstance(self.cv, Integral))
-        # Splits that users made count all rows.
-        folds = make_folds(rows, labels.codes, groups, self.cv, seed) if has_splitter else []
-        kept = np.arange(len(labels.codes))
-        if labels.weight is not None and not labels.weight.all():
-            kept = np.flatnonzero(labels.weight)
-            rows, folds = _safe_indexing(rows, kept), keep_rows(folds, kept)
-            groups = None if groups is None else groups[kept]
-            of_kept = _safe_indexing(y, kept)
-            labels = read_labels(of_kept, labels.weight[kept], self.unlabelled, descriptions)
-        if len(np.unique(labels.codes[labels.labelled])) < 2:
-            raise ValueError(
-                f"y must have labelled rows of at least two classes; got one class or none, {labels.classes.tolist()}: "
-                "label rows of another class, or describe classes to TartClassifier"
-            )
-        if not has_splitter:
-            groups = join_groups(groups, self._reader.copies(rows), labels.codes)
-            folds = make_folds(rows, labels.codes, groups, self.cv, seed)
+        seed = int(check_random_state(self.random_state).randint(2**31 - 10))
+        task = make_task(
+            self._reader,
+            rows,
+            y,
+            sample_weight,
+            groups,
+            cv=self.cv,
+            unlabelled=self.unlabelled,
+            descriptions=descriptions,
+            seed=seed,
+        )
+        scorer = self._make_scorer(task)
         candidates = self._candidates()[: self.max_candidates]
-        scorer = self._make_scorer(labels, folds)
-        search = Search(rows, labels, folds, self._make_encoder, descriptions, clock, seed, self._tell)
+        search = Search(task, self._make_encoder, descriptions, clock, seed, self._tell)
         search.run(candidates if scorer is not None else [])
-        if descriptions is not None and not any(made.class_vectors for made in search.encoded.values()):
-            raise ValueError(
-                "class_descriptions need an encoder that reads texts beside the rows; none of "
-                f"{[each.name for each in candidates]} has one: name one in encoders=, or leave them out"
-            )
-        self.classes_ = labels.classes
-        self.oof_proba_ = np.full((len(labels.codes), len(self.classes_)), np.nan)
+        self._check_descriptions_are_read(search, candidates)
+        self.classes_ = task.labels.classes
+        self.oof_proba_ = np.full((len(self._prints), len(self.classes_)), np.nan)
         if search.results and scorer is not None:
             self._keep_best(search, scorer)
-        if not search.results or "best_estimator_" not in vars(self):
+        if "best_estimator_" not in vars(self):
             self._keep_first(search, candidates)
-        if len(kept) < len(y):
-            every = np.full((len(y), len(self.classes_)), np.nan)
-            every[kept] = self.oof_proba_
-            self.oof_proba_ = every
         self.failures_ = search.failures
         return self
 
@@ -277,6 +253,23 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
         """Draw scores against the time of 1,000 predictions, and return the axes of matplotlib."""
         check_fitted(self)
         return plot_leaderboard(self.leaderboard_, ax)
+
+    def _read_descriptions(self) -> dict[Any, list[str]] | None:
+        descriptions = checked_descriptions(self.class_descriptions, self.unlabelled)
+        if descriptions is not None and self.kind_ in ("numbers", "sparse", "frame"):
+            raise ValueError(
+                f"class_descriptions go with rows whose encoder reads texts; got rows of {self.kind_}: leave them out, "
+                "or pass a column of texts alone"
+            )
+        return descriptions
+
+    def _check_descriptions_are_read(self, search: Search, candidates: Sequence[Candidate]) -> None:
+        is_read = any(made.class_vectors for made in search.encoded.values())
+        if search.class_descriptions is not None and search.results and not is_read:
+            raise ValueError(
+                "class_descriptions need an encoder that reads texts beside the rows; none of "
+                f"{[each.name for each in candidates]} has one: name one in encoders=, or leave them out"
+            )
 
     def _candidates(self) -> list[Candidate]:
         """Return what is tried; `_named` gets the encoders that go by another name than their own."""
@@ -317,24 +310,19 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
             progress=False,
         )
 
-    def _make_scorer(self, labels: Labels, folds: Sequence[Fold]) -> Scorer | None:
+    def _make_scorer(self, task: Task) -> Scorer | None:
         """Return the scorer of rows that are held out, and try it; None where these are of less than two classes."""
-        places = (
-            np.unique(np.concatenate([test for _, test in folds])) if folds else np.empty(0, dtype=np.intp)
-        )
+        labels, places = task.labels, task.held_out
         y = labels.classes[labels.codes[places]]
         if len(np.unique(y)) < 2:
             return None
-        scorer = Scorer(
-            self.scoring, labels.classes, y, None if labels.weight is None else labels.weight[places]
-        )
-        n_classes = len(labels.classes)
-        scorer(np.full((len(y), n_classes), 1 / n_classes))
+        weight = None if labels.weight is None else labels.weight[places]
+        scorer = Scorer(self.scoring, labels.classes, y, weight)
+        scorer(np.full((len(y), len(labels.classes)), 1 / len(labels.classes)))
         return scorer
 
     def _keep_best(self, search: Search, scorer: Scorer) -> None:
         """Choose a mixture by rows that were held out, and fit its members on all rows."""
-        labels = search.labels
         scored: NDArray[np.bool_] = np.isfinite(search.results[0].proba[:, 0])
         weights = blend(scorer, [result.proba[scored] for result in search.results])
         # Heavy members first, as long as there is time for them.
@@ -355,7 +343,7 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
         weights = np.where(np.isin(np.arange(len(weights)), list(members)), weights, 0.0)
         weights /= weights.sum()
         self._board = make_leaderboard(search.results, weights, search.failures, scorer, scored, search.seed)
-        self.oof_proba_[labels.labelled] = sum(
+        self.oof_proba_[search.task.kept[search.task.labels.labelled]] = sum(
             weight * result.proba for weight, result in zip(weights, search.results, strict=True)
         )
         kept = [

@@ -16,8 +16,8 @@ from sklearn.utils import _safe_indexing
 
 from sktart.auto._candidates import Candidate
 from sktart.auto._clock import Clock, OutOfTime
-from sktart.auto._folds import Fold
-from sktart.auto._models import Labels, build_model, encode_descriptions, fit_model, predict_all
+from sktart.auto._models import build_model, encode_descriptions, fit_model, predict_all
+from sktart.auto._task import Task
 
 # Rows that an encoder reads between two looks at the clock.
 CHUNK = 64
@@ -70,9 +70,7 @@ class Search:
 
     Parameters
     ----------
-    rows : rows of any kind
-    labels : Labels
-    folds : list of Fold
+    task : Task
     make_encoder : callable
         From the names of a candidate's encoders to an unfitted transformer of `rows`.
     class_descriptions : dict or None
@@ -82,9 +80,7 @@ class Search:
         Gets a line for each candidate that is done.
     """
 
-    rows: Any
-    labels: Labels
-    folds: Sequence[Fold]
+    task: Task
     make_encoder: Callable[[tuple[str, ...]], Any]
     class_descriptions: Mapping[Any, list[str]] | None
     clock: Clock
@@ -133,23 +129,23 @@ class Search:
     def fit_all(self, candidate: Candidate) -> Any:
         """Fit what stands behind a candidate's encoders on all rows."""
         made = self.encode(candidate.encoders)
-        codes = self.labels.codes[self.labels.labelled]
+        codes = self.task.labels.codes[self.task.labels.labelled]
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             template = build_model(candidate, codes, made.columns, self.seed)
-            return template, fit_model(template, made.vectors, self.labels, made.class_vectors)
+            return template, fit_model(template, made.vectors, self.task.labels, made.class_vectors)
 
     def _encode(self, names: tuple[str, ...]) -> Encoded:
         encoder = self.make_encoder(names)
         if encoder is None:
-            return Encoded(None, self.rows, None, 0.0)
+            return Encoded(None, self.task.rows, None, 0.0)
         # Without the first encoder there would be no model at all: its time does not count.
         is_first = not any(made.encoder is not None for made in self.encoded.values())
-        n_rows = len(self.labels.codes)
+        n_rows = len(self.task.labels.codes)
         if not is_first:
             self.clock.check(0.0, f"loading {'+'.join(names)}")
         began = time.monotonic()
-        encoder.fit(_safe_indexing(self.rows, np.arange(min(n_rows, CHUNK // 4))))
+        encoder.fit(_safe_indexing(self.task.rows, np.arange(min(n_rows, CHUNK // 4))))
         loaded = time.monotonic()
         parts: list[Any] = []
         for start in range(0, n_rows, CHUNK):
@@ -157,7 +153,7 @@ class Search:
             if not is_first:
                 self._check_reading(names, seconds * (n_rows - start))
             chunk = np.arange(start, min(start + CHUNK, n_rows))
-            parts.append(encoder.transform(_safe_indexing(self.rows, chunk)))
+            parts.append(encoder.transform(_safe_indexing(self.task.rows, chunk)))
         if is_first:
             self.clock.grant(time.monotonic() - began)
         seconds = (time.monotonic() - loaded) / n_rows
@@ -178,11 +174,11 @@ class Search:
 
     def _try(self, candidate: Candidate) -> Result:
         made = self.encode(candidate.encoders)
-        labels = self.labels
+        labels = self.task.labels
         total = np.zeros((len(labels.codes), len(labels.classes)))
         held_out = np.zeros(len(labels.codes))
         seconds = [0.0, 0.0]  # of the last fit, and of all predictions
-        for train, test in self.folds:
+        for train, test in self.task.folds:
             self.clock.check(seconds[0], "the next fold")
             began = time.monotonic()
             known = labels.take(train)

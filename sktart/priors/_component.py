@@ -37,9 +37,7 @@ SHARE = "a number from 0 to 1", partial(is_number, most=1)
 RULES: Rules = {
     "weight": ("a positive number", lambda value: is_number(value) and value > 0),
     "from_step": ("an integer from 0", partial(is_integer, least=0)),
-    **dict.fromkeys(
-        ("each_class", "labels_only"), ("true or false", lambda value: isinstance(value, bool))
-    ),
+    **dict.fromkeys(("each_class", "labels_only"), ("true or false", lambda value: isinstance(value, bool))),
     "context_rows": ("two rising positive integers", lambda value: value == () or are_bounds(value, 1)),
     **dict.fromkeys(("balanced", "unit_rows", "label_noise", "projected"), SHARE),
 }

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -21,17 +22,28 @@ SURPLUS = 2
 CLASS_LEAN, REGION_LEAN = 1.0, 0.7
 # In radii of the context, and in the logarithm.
 FARTHEST_MOVE, LARGEST_STRETCH = 0.5, 0.3
-# Rows of a class whose mean its description starts from, most rows of a task, and the size of the noise relative to
-# those means: about as sentences on classes of real texts have it. A few say next to nothing.
-DESCRIPTION_ROWS, MOST_DESCRIPTION_ROWS, DESCRIPTION_NOISE = (8, 128), 512, (0.4, 4.0)
+# Rows of a class whose mean its description starts from, and most rows of a task.
+DESCRIPTION_ROWS, MOST_DESCRIPTION_ROWS = (8, 128), 512
+# Share of descriptions that say next to nothing, and the factor of their noise.
 USELESS, USELESS_NOISE = 0.1, 10.0
 # Of tasks with descriptions, those that leave out classes, and how many of them.
 INCOMPLETE, LEFT_OUT = 0.15, 0.3
+
+
+def _are_positive(value: Any) -> bool:
+    return (
+        isinstance(value, tuple | list)
+        and len(value) == 2
+        and all(map(is_number, value))
+        and 0 < value[0] <= value[1]
+    )
+
 
 SHARE = "a number from 0 to 1", partial(is_number, most=1)
 RULES: Rules = {
     **dict.fromkeys(("pool", "described", "few", "leaning", "moved"), SHARE),
     "pool_rows": ("two rising positive integers", partial(are_bounds, least=1)),
+    "description_noise": ("two rising positive numbers", _are_positive),
 }
 
 
@@ -51,6 +63,8 @@ class Knowledge:
         Share of calls with both whose context has 0 to C rows, of any classes.
     leaning : float
         Share of tasks whose pool leans to some classes and regions, and half as often their queries to some regions.
+    description_noise : (float, float)
+        Bounds of the size of the noise of descriptions, relative to the class means that they start from; log-uniform.
     moved : float
         Share of tasks whose queries are moved along a direction of the rows, and half as often spread; two times in
         three their pool as well.
@@ -62,6 +76,7 @@ class Knowledge:
     few: float = 0.0
     leaning: float = 0.0
     moved: float = 0.0
+    description_noise: tuple[float, float] = (0.4, 4.0)
 
     def __post_init__(self) -> None:
         found = problems(vars(self), RULES, " of knowledge")
@@ -135,7 +150,9 @@ def move(
     return centre + (query_x - centre) * stretch + offset, torch.where(follows, moved_pool, pool_x)
 
 
-def describe(generator: Generator, x: Tensor, y: Tensor, n_classes: int) -> Tensor:
+def describe(
+    generator: Generator, x: Tensor, y: Tensor, n_classes: int, noise_size: tuple[float, float]
+) -> Tensor:
     """Return a vector for each class, (B, C, D): the mean of its rows, and noise of a size that tasks differ in.
 
     Noise has the covariance of rows, or is the same in all directions, or anything between. A class without a row, or
@@ -150,7 +167,7 @@ def describe(generator: Generator, x: Tensor, y: Tensor, n_classes: int) -> Tens
     anywhere = normal(generator, *means.shape) * (centred.abs().amax(1, keepdim=True) > 0)
     part = uniform(generator, (0.0, 1.0), x.shape[0], 1, 1)
     noise = part.sqrt() * _unit(of_rows) + (1 - part).sqrt() * _unit(anywhere)
-    size = log_uniform(generator, DESCRIPTION_NOISE, x.shape[0], 1, 1)
+    size = log_uniform(generator, noise_size, x.shape[0], 1, 1)
     is_useless = torch.rand(x.shape[0], 1, 1, generator=generator) < USELESS
     size = torch.where(is_useless, USELESS_NOISE * size, size)
     of_class = (0.3 * normal(generator, x.shape[0], n_classes, 1)).exp()

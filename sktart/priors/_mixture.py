@@ -103,5 +103,7 @@ def sample_tasks(
     pool_x, pool_y = lean(generator, pool_x, pool_y, plan.pool, knowledge.leaning, n_classes)
     query_x, query_y = lean(generator, query_x, query_y, query_rows, knowledge.leaning / 2)
     query_x, pool_x = move(generator, context_x, query_x, pool_x, knowledge.moved)
-    vectors = describe(generator, described_x, described_y, n_classes) if plan.described else None
+    vectors = None
+    if plan.described:
+        vectors = describe(generator, described_x, described_y, n_classes, knowledge.description_noise)
     return Tasks(context_x, context_y, query_x, query_y, n_classes, pool_x, pool_y, vectors)

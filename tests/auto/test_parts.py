@@ -12,9 +12,10 @@ from sktart.auto._candidates import PRESETS, Candidate, list_candidates
 from sktart.auto._clock import Clock, OutOfTime
 from sktart.auto._encoders import SideBySide
 from sktart.auto._folds import keep_rows, make_folds
-from sktart.auto._models import read_labels
+from sktart.auto._rows import RowReader
 from sktart.auto._scores import Scorer
 from sktart.auto._search import CHUNK, Search
+from sktart.auto._task import make_task
 
 CODES = np.repeat([0, 1, -1], [12, 8, 5])
 
@@ -131,18 +132,11 @@ def _search(encoders, seconds=None, n=200):
         calls.append(len(rows))
         return words(rows)
 
-    labels = read_labels(y, None, None, None)
-    folds = make_folds(texts, labels.codes, None, 2, 0)
-    search = Search(
-        texts,
-        labels,
-        folds,
-        lambda names: TartTransformer(counted) if names else None,
-        None,
-        Clock(seconds),
-        0,
-        lambda line: None,
+    task = make_task(
+        RowReader("text"), texts, y, None, None, cv=2, unlabelled=None, descriptions=None, seed=0
     )
+    make_encoder = lambda names: TartTransformer(counted) if names else None  # noqa: E731
+    search = Search(task, make_encoder, None, Clock(seconds), 0, lambda line: None)
     search.run([Candidate(names, "", "TartReasoner") for names in encoders])
     return search, calls
 

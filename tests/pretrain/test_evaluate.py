@@ -15,8 +15,7 @@ from sktart.pretrain._evaluate import bayes_distance, evaluate, logistic_tasks
 from sktart.priors import FEWEST_TASKS, Tasks
 from sktart.zoo._registry import PACKAGE
 
-# The former default, which reads labelled rows only, had 0.022, 0.012 and 0.007; see docs/notes/fifth-default.md.
-BARS = {16: 0.028, 64: 0.018, 256: 0.0135}
+BARS = {16: 0.025, 64: 0.015, 256: 0.012}
 
 
 def double(*values):
@@ -146,7 +145,7 @@ def test_shipped_checkpoint_is_as_near_to_bayes_as_recorded_and_that_is_below_th
     assert recorded["tasks"] >= 128
     assert recorded["kl"] < BARS[rows]
     # With many rows logistic regression is as good as Bayes on this prior, up to the noise of 128 tasks.
-    assert recorded["log_loss"] < recorded["lr_log_loss"] + 0.01 * (rows == 256)
+    assert recorded["log_loss"] < recorded["lr_log_loss"] + 0.005 * (rows == 256)
     short_chains(200, 16)
     distance = bayes_distance(load_checkpoint().reasoner, rows=rows, n_tasks=12, n_queries=32, seed=1)
     assert distance.kl - 2 * distance.kl_error < BARS[rows]

@@ -103,7 +103,7 @@ def test_moved_queries_are_at_most_half_a_radius_away_and_their_pool_mostly_foll
 
 def test_descriptions_lie_in_the_direction_of_their_class_as_far_as_noise_lets_them():
     x, y = rows(n_features=40)
-    vectors = describe(generator(), x, y, 2)
+    vectors = describe(generator(), x, y, 2, (0.5, 12.0))
     kept = ~vectors.isnan().any(-1).any(-1)
     assert 0.85 < kept.float().mean() < 1.0
     difference = vectors[kept][:, 1] - vectors[kept][:, 0]
@@ -115,13 +115,17 @@ def test_descriptions_lie_in_the_direction_of_their_class_as_far_as_noise_lets_t
 
 def test_a_class_without_rows_is_not_described():
     x, _ = rows(n_tasks=3)
-    vectors = describe(generator(), x, torch.zeros(3, 60, dtype=torch.long), 2)
+    vectors = describe(generator(), x, torch.zeros(3, 60, dtype=torch.long), 2, (0.5, 12.0))
     assert vectors[:, 1].isnan().all()
 
 
 @pytest.mark.parametrize(
     ("values", "message"),
     [
+        (
+            {"description_noise": (2.0, 1.0)},
+            "description_noise of knowledge must be two rising positive numbers",
+        ),
         ({"pool": 1.5}, "pool of knowledge must be a number from 0 to 1, got 1.5"),
         ({"pool_rows": (0, 4)}, r"pool_rows of knowledge must be two rising positive integers, got \(0, 4\)"),
     ],

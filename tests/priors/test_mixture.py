@@ -7,7 +7,7 @@ import torch
 from drawing import effective_dimension, generator
 
 from sktart.pretrain._recipe import read_recipe
-from sktart.priors import FEWEST_TASKS, Component, sample_tasks
+from sktart.priors import FEWEST_TASKS, Component, Knowledge, sample_tasks
 from sktart.zoo._registry import PACKAGE
 
 COMPONENT = {"family": "linear", "weight": 1.0, "n_classes": (2, 6), "options": {"n_features": (2, 9)}}
@@ -155,3 +155,19 @@ def test_wide_components_of_the_shipped_recipe_are_as_broad_as_embeddings():
     assert max(found) > 138
     assert sum(79 < value < 138 for value in found) > 2
     assert sum(value < 79 for value in found) > 2
+
+
+@pytest.mark.parametrize("labels_only", [True, False])
+def test_tasks_of_a_component_may_have_labelled_rows_only(labels_only):
+    component = {"family": "logistic", "weight": 1.0, "n_classes": (2, 2), "labels_only": labels_only}
+    tasks = sample_tasks(
+        torch.Generator().manual_seed(0),
+        [component],
+        context_rows=(8, 8),
+        query_rows=4,
+        max_tasks=2,
+        max_tokens=1000,
+        knowledge=Knowledge(pool=1.0, described=1.0),
+    )
+    assert (tasks.pool_x.shape[1] == 0) == labels_only
+    assert (tasks.class_vectors is None) == labels_only

@@ -3,9 +3,10 @@
 import numpy as np
 import pytest
 import torch
+from scipy.special import log_softmax, softmax
 from sklearn.linear_model import Ridge
 
-from sktart.reasoners._ridge import STRENGTHS, solve_ridge
+from sktart.reasoners._ridge import STRENGTHS, TEMPERATURES, solve_ridge
 
 
 def draw(n, d, n_classes=3, seed=0, weight=None):
@@ -124,3 +125,35 @@ def test_one_row_that_holds_nearly_all_weight_is_left_out_as_any_other():
     _, held_out = solve(x, label, weight)
     # The rest says -1, and labels are counted from their weighted mean, nearly 1.
     np.testing.assert_allclose(held_out.prediction[0, 0, 0], -2.0, atol=1e-5)
+
+
+@pytest.mark.parametrize("weight", [None, np.array([1.0, 2, 1, 0.5, 3, 1, 1])])
+def test_linear_answer_weighs_strengths_and_temperatures_by_the_labels_held_out(weight):
+    x, label, weight = draw(7, 20, weight=weight)
+    ridge, held_out = solve(x, label, weight)
+    offset = np.average(label, axis=1, weights=weight)
+    unseen = held_out.prediction[0].numpy() + offset[:, None, None]  # (C, N, K)
+    of_label = label.argmax(axis=0)
+    likelihood = np.array(
+        [
+            [
+                weight @ log_softmax(unseen[..., k] / t, axis=0)[of_label, np.arange(7)]
+                for k in range(len(STRENGTHS))
+            ]
+            for t in TEMPERATURES
+        ]
+    )
+    posterior = softmax(likelihood)
+    trust = (posterior / np.array(TEMPERATURES)[:, None]).sum(axis=0)
+    np.testing.assert_allclose(ridge.trust[0], trust, rtol=1e-12)
+    predicted = torch.from_numpy(np.random.default_rng(1).normal(size=(1, 3, 5, len(STRENGTHS))))
+    expected = ((predicted.numpy()[0] + offset[:, None, None]) * trust).sum(axis=-1)
+    np.testing.assert_allclose(ridge.answer(predicted)[0], expected, rtol=1e-12)
+
+
+def test_without_rows_all_strengths_are_trusted_alike():
+    empty = torch.zeros(1, 0, 4, dtype=torch.float64)
+    ridge, _ = solve_ridge(empty, torch.zeros(1, 2, 0, dtype=torch.float64), empty[..., 0], is_centred=False)
+    expected = np.mean(1 / np.array(TEMPERATURES)) / len(STRENGTHS)
+    np.testing.assert_allclose(ridge.trust, np.full((1, len(STRENGTHS)), expected))
+    assert not ridge.offset.any()
