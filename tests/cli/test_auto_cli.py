@@ -166,7 +166,7 @@ def test_a_folder_of_images_by_class(tmp_path, capsys, monkeypatch):
 @pytest.mark.parametrize(
     "name, content, words, message",
     [
-        ("t.csv", b"a,label\n1,x\n2,y\n", "--target lable", "has no column 'lable'; did you mean 'label'?"),
+        ("t.csv", b"a,label\n1,x\n2,y\n", "--target labeel", "has no column 'labeel'; did you mean 'label'?"),
         ("t.csv", b"a,label\n1,x\n2,y\n", "--target zzz", "has no column 'zzz'; it has a, label"),
         ("t.csv", b"a,label\n1,x\n", "", "--target must name the column of labels"),
         ("t.csv", b"label\nx\ny\n", "--target label", "must have a column beside 'label'"),

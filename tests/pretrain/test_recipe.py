@@ -76,7 +76,13 @@ def test_a_recipe_without_knowledge_keeps_the_fingerprint_that_it_had_before_the
 def test_a_component_is_written_as_it_was_given():
     every = {
         **COMPONENT,
-        **{"from_step": 0, "each_class": True, "context_rows": [4, 6], "options": {"scale": [1, 2]}},
+        **{
+            "from_step": 0,
+            "each_class": True,
+            "labels_only": False,
+            "context_rows": [4, 6],
+            "options": {"scale": [1, 2]},
+        },
         **{"balanced": 0.5, "unit_rows": 1, "label_noise": 0, "projected": 0.1},
     }
     priors = [[COMPONENT], [{**COMPONENT, "options": {}}], [every], [{**every, "options": {"scale": [1, 3]}}]]

@@ -209,7 +209,7 @@ def test_list_is_a_sequence_and_a_table(rows):
     assert table[1:] == rows[1:]
     header, first, second, _ = repr(table).splitlines()
     assert header.split() == "name family dim modality rows features MB licence here".split()
-    assert first.split() == "gram-base gram any any any any 2.6 BSD-3-Clause yes".split()
+    assert first.split() == "gram-base gram any any any any 2.7 BSD-3-Clause yes".split()
     assert second.split()[4:6] == ["9", "16"]
     assert second.endswith("no")
     html = table._repr_html_()
