@@ -17,7 +17,7 @@ from sklearn.base import BaseEstimator
 from sktart.auto._candidates import Kind
 from sktart.auto._table import as_words
 from sktart.auto._texts import find_text_columns
-from sktart.estimators._validation import FLOATS, validate_numbers
+from sktart.estimators._validation import FLOATS, record_features, validate_numbers
 from sktart.rows._modality import modality_of
 from sktart.rows._texts import as_texts, is_text_column
 
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 def kind_of(X: Any, sampling_rate: int | None = None) -> Kind:
     """Return what the rows of `X` are.
 
-    A frame with one column of texts is texts; one whose columns are all numbers, without a gap, is numbers.
+    A frame with one column of texts is texts.
 
     Examples
     --------
@@ -38,7 +38,7 @@ def kind_of(X: Any, sampling_rate: int | None = None) -> Kind:
     if is_frame(X):
         if X.shape[1] == 1 and is_text_column(np.asarray(X)[:, 0]):
             return "text"
-        return "numbers" if _holds_numbers(X) else "frame"
+        return "frame"
     return "sparse" if issparse(X) else modality_of(X, sampling_rate)
 
 
@@ -48,8 +48,7 @@ def is_frame(X: Any) -> bool:
 
 
 def _holds_numbers(frame: Any) -> bool:
-    values = np.asarray(frame)
-    return values.dtype.kind in "iub" or (values.dtype.kind == "f" and not np.isnan(values).any())
+    return np.asarray(frame).dtype.kind in "iubf"
 
 
 @dataclass
@@ -66,12 +65,15 @@ class RowReader:
         All columns of a frame that are read; of a frame of texts, the only one.
     word_columns : list of str
         Those of them that hold texts or names, and that a file is to be read as such.
+    holds_numbers : bool
+        Whether a frame has numbers only. Then its columns must come in the same order, as scikit-learn has it.
     """
 
     kind: Kind
     text_columns: list[str] = field(default_factory=list)
     columns: list[str] = field(default_factory=list)
     word_columns: list[str] = field(default_factory=list)
+    holds_numbers: bool = False
 
     @classmethod
     def of(cls, X: Any, sampling_rate: int | None, text_columns: Sequence[str] | None) -> RowReader:
@@ -96,7 +98,7 @@ class RowReader:
         wanted = find_text_columns(frame) if text_columns is None else list(text_columns)
         _take(frame, wanted)
         words = [name for name in frame.columns if isinstance(next(iter(frame[name].dropna())), str)]
-        return cls(kind, wanted, list(frame.columns), words)
+        return cls(kind, wanted, list(frame.columns), words, _holds_numbers(X))
 
     def read(self, estimator: BaseEstimator, X: Any, sampling_rate: int | None, *, reset: bool) -> Any:
         """Return a list of rows, an array, sparse rows or a frame of pandas.
@@ -110,6 +112,8 @@ class RowReader:
                 raise ValueError(
                     f"X must be a frame, as in fit; got {type(X).__name__}: pass the same columns by name"
                 )
+            if self.holds_numbers:
+                record_features(estimator, X, reset=reset)
             return _take(_as_frame(X), self.columns)
         if self.columns and is_frame(X):
             X = _take(_as_frame(X), self.columns)

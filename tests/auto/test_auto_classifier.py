@@ -155,7 +155,12 @@ def test_numbers_sparse_rows_images_and_clips():
     assert auto(max_candidates=None).fit(X[::3], y[::3]).score(X, y) > 0.9
     assert auto(max_candidates=None).fit(csr_matrix(X[::3]), y[::3]).score(csr_matrix(X), y) > 0.9
     named = pd.DataFrame(X[::3], columns=list("abcd"))
-    assert auto(max_candidates=1).fit(named, y[::3]).feature_names_in_.tolist() == list("abcd")
+    model = auto(max_candidates=1).fit(named, y[::3])
+    assert model.feature_names_in_.tolist() == list("abcd")
+    with_gaps = named.mask(np.eye(len(named), 4, dtype=bool))
+    assert model.score(with_gaps, y[::3]) > 0.9
+    with pytest.raises(ValueError, match="feature names should match"):
+        model.predict(named[list("dcba")])
     images = [np.full((4, 4), 200 * (place % 2), dtype=np.uint8) for place in range(16)]
 
     def grey(pictures):

@@ -119,7 +119,7 @@ def test_unit_radius():
         (pd.DataFrame({"text": ["it never came", "works"]}), "text"),
         (pd.Series(["it never came", "works"]), "text"),
         ([[1.0, 2.0]], "numbers"),
-        (pd.DataFrame({"a": [1, 2]}), "numbers"),
+        (pd.DataFrame({"a": [1, 2]}), "frame"),
         (pd.DataFrame({"a": [1.0, None]}), "frame"),
         (pd.DataFrame({"a": ["x", "y"], "b": [1, 2]}), "frame"),
         (np.zeros((3, 8, 8), dtype=np.uint8), "image"),
