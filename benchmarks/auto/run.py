@@ -30,7 +30,7 @@ from benchmarks.printing import machine, markdown
 from sktart import AutoTartClassifier, TartReasoner, TartTransformer
 from sktart.encoders import encoders_at_hand
 
-TEXTS = "sst2 imdb sms_spam ag_news hate_speech18 jigsaw_toxic".split()
+TEXTS = "sst2 rotten_tomatoes sms_spam ag_news hate_speech18".split()
 PLAIN = {"text": "all-MiniLM-L6-v2", "image": "efficientnet-lite0", "audio": "speech-embedding"}
 N_QUERIES = 300
 SAMPLING_RATE = 8000

@@ -22,8 +22,8 @@ def blend(
 ) -> NDArray[np.float64]:
     """Choose weights of models by a greedy ensemble (Caruana et al. 2004), (K,).
 
-    The best model begins. Each round adds the one that improves the score of the mean most, and the first round that
-    improves nothing is the last, so few rows choose few models.
+    The first model begins, which is the default, as few rows make a wrong choice look good. Each round adds the one
+    that improves the score of the mean most, and the first round that improves nothing is the last.
 
     Parameters
     ----------
@@ -33,8 +33,9 @@ def blend(
         Of each model, for rows that it has not seen.
     """
     counts = np.zeros(len(answers))
-    total, best = np.zeros_like(answers[0]), -np.inf
-    for n_chosen in range(1, MOST_ROUNDS + 1):
+    counts[0] = 1
+    total, best = answers[0], score(answers[0])
+    for n_chosen in range(2, MOST_ROUNDS + 1):
         scores = [score((total + each) / n_chosen) for each in answers]
         place = int(np.argmax(scores))
         if not scores[place] > best:
