@@ -20,7 +20,7 @@ from sktart.auto._preparations import PREPARATIONS
 from sktart.estimators._classifier import vectors_of_texts
 from sktart.estimators._labels import ClassVectors, merge_labels, split_labels
 from sktart.estimators._reasoner import TartReasoner
-from sktart.estimators._validation import check_sample_weight
+from sktart.estimators._validation import check_sample_weight, takes_weight
 
 # Fewer strengths than scikit-learn tries, over the same range but for its ends.
 STRENGTHS = np.logspace(-3, 3, 7)
@@ -144,7 +144,10 @@ def fit_model(
         y = np.where(known, y.astype(object), None)
     options: dict[str, Any] = {} if labels.weight is None else {"sample_weight": labels.weight}
     if isinstance(model, Pipeline):
-        return model.fit(vectors, y, **{f"classify__{name}": value for name, value in options.items()})
+        weighted = [name for name, step in model.steps if takes_weight(step)]
+        return model.fit(
+            vectors, y, **{f"{name}__sample_weight": labels.weight for name in weighted if options}
+        )
     if is_reasoner and class_vectors is not None:
         options["class_vectors"] = dict(class_vectors)
     return model.fit(vectors, y, **options)

@@ -16,6 +16,7 @@ from sklearn.utils.validation import (
     check_array,
     check_consistent_length,
     check_is_fitted,
+    has_fit_parameter,
     validate_data,
 )
 
@@ -216,6 +217,11 @@ def _check_total(weight: Any) -> None:
         raise ValueError(
             f"sample_weight counts rows, so its sum must lie between 1e-6 and 1e12; got {weight.sum():.3g}; rescale it"
         )
+
+
+def takes_weight(estimator: Any) -> bool:
+    """Tell whether ``fit`` of an estimator has the parameter `sample_weight`."""
+    return bool(has_fit_parameter(estimator, "sample_weight"))
 
 
 def check_lengths(X: Any, y: Any) -> None:
