@@ -142,15 +142,15 @@ def fit_model(
     y: Any = labels.classes[labels.codes]
     if not known.all():
         y = np.where(known, y.astype(object), None)
-    options: dict[str, Any] = {} if labels.weight is None else {"sample_weight": labels.weight}
+    options: dict[str, Any] = {}
     if isinstance(model, Pipeline):
-        weighted = [name for name, step in model.steps if takes_weight(step)]
-        return model.fit(
-            vectors, y, **{f"{name}__sample_weight": labels.weight for name in weighted if options}
-        )
+        if labels.weight is not None:
+            weighted = [name for name, step in model.steps if takes_weight(step)]
+            options = {f"{name}__sample_weight": labels.weight for name in weighted}
+        return model.fit(vectors, y, **options)
     if is_reasoner and class_vectors is not None:
         options["class_vectors"] = dict(class_vectors)
-    return model.fit(vectors, y, **options)
+    return model.fit(vectors, y, sample_weight=labels.weight, **options)
 
 
 def predict_all(model: Any, vectors: Any, classes: NDArray[Any]) -> NDArray[np.float64]:

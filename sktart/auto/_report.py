@@ -218,8 +218,10 @@ def _learning_curve(model: AutoTartClassifier, judged: Judged) -> str:
 
     said = (
         f"The last doubling, from {sizes[-2]} to {sizes[-1]} labelled rows, brought {100 * gain:+.1f} points of "
-        f"accuracy (mean of {N_DRAWS} draws). The next one rarely brings more."[: None if gain > 0 else -37]
+        f"accuracy (mean of {N_DRAWS} draws)."
     )
+    if gain > 0:
+        said += " The next one rarely brings more."
     return _section("What more labels would bring", _paragraph(said) + _picture(curve))
 
 
@@ -254,10 +256,11 @@ def _to_label(model: AutoTartClassifier, judged: Judged) -> str:
 
 
 def _reproduce(model: AutoTartClassifier) -> str:
+    defaults = AutoTartClassifier().get_params()
     changed = {
         name: value
         for name, value in model.get_params().items()
-        if not _same(value, AutoTartClassifier().get_params()[name]) and name != "verbose"
+        if not _same(value, defaults[name]) and name != "verbose"
     }
     options = ", ".join(f"{name}={value!r}" for name, value in changed.items())
     code = (
