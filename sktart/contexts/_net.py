@@ -11,7 +11,7 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sktart.reasoners._base import Reasoner
+from sktart.reasoners._base import TILE, Reasoner
 
 
 class ContextModule(nn.Module):
@@ -31,10 +31,10 @@ class ContextModule(nn.Module):
         return logits[0] if len(logits) == 1 else torch.stack(logits).log_softmax(-1).logsumexp(0)
 
 
-class FixedChunks:
-    """The iterator that skorch asks for: chunks of exactly `batch_size` rows, the last one padded.
+class Chunks:
+    """The iterator that skorch asks for: chunks of `batch_size` rows, the last one as short as bits allow.
 
-    Matrix products over equal shapes give equal bits, so that the answer for a row does not depend on its batch.
+    Matrix products over some rows give each of them the same bits, as long as there are no fewer than a tile.
     """
 
     def __init__(self, dataset: Any, batch_size: int) -> None:
@@ -44,7 +44,7 @@ class FixedChunks:
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(self.rows), self.batch_size):
             chunk = self.rows[start : start + self.batch_size]
-            padded = np.zeros((self.batch_size, chunk.shape[1]), chunk.dtype)
+            padded = np.zeros((len(chunk) + -len(chunk) % TILE, chunk.shape[1]), chunk.dtype)
             padded[: len(chunk)] = chunk
             yield torch.from_numpy(padded), torch.zeros(0)
 
@@ -58,7 +58,7 @@ class ContextNet(NeuralNet):
     contexts : sequence
         What `reasoner` made of the labelled rows; answers are averaged over them.
     batch_size : int
-        Queries of one forward pass.
+        Queries of one forward pass, rounded up to whole tiles.
     device : torch.device
     temperature : float
         Divides the logits.
@@ -83,8 +83,8 @@ class ContextNet(NeuralNet):
         super().__init__(
             ContextModule,
             criterion=nn.Identity,
-            iterator_valid=FixedChunks,
-            batch_size=batch_size,
+            iterator_valid=Chunks,
+            batch_size=batch_size + -batch_size % TILE,
             train_split=None,
             # Applied to each chunk: numpy sums rows of a table in an order that depends on how many there are.
             predict_nonlinearity=partial(log_probabilities, temperature, log_prior_shift),
@@ -104,6 +104,11 @@ class ContextNet(NeuralNet):
     def initialize_optimizer(self, triggered_directly: Any = None) -> ContextNet:
         """Make none: building one costs seconds at first use."""
         return self
+
+    def evaluation_step(self, batch: Any, training: bool = False) -> Tensor:
+        """Answer a chunk; skorch would first look through all modules for whether they train."""
+        with torch.inference_mode():
+            return self.infer(batch[0])
 
     def log_proba(self, rows: np.ndarray) -> np.ndarray:
         """Return log-probabilities (M, C) for query rows (M, D), in the dtype of the network."""

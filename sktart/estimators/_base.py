@@ -139,4 +139,4 @@ class BaseInContext(BaseEstimator):
         if self.batch_size is not None:
             return int(self.batch_size)
         logits_per_query = n_rows * checkpoint.reasoner.config.n_heads
-        return int(np.clip(MAX_CHUNK_ELEMENTS // logits_per_query, 1, DEFAULT_CHUNK))
+        return min(max(1, MAX_CHUNK_ELEMENTS // logits_per_query), DEFAULT_CHUNK)

@@ -56,9 +56,8 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         Most rows without a label that are read. If there are more, a random draw of that many is read, and `fit` warns.
         None reads all; time and memory grow with the square of all rows.
     batch_size : int or None, default=None
-        Query rows in one forward pass; memory grows with it. None means 256, or fewer for long contexts. A smaller
-        call is filled up to that many, so a row gets the same bits in any call. If rows come one at a time, 1 is
-        several times faster.
+        Query rows in one forward pass, rounded up to a multiple of 8; memory grows with it. None means 256, or fewer
+        for long contexts. It changes no bit of an answer.
     device : str, default="auto"
         ``"auto"`` or a torch device such as ``"cpu"`` or ``"cuda:1"``.
     dtype : {"float32", "float64"}, default="float32"

@@ -7,6 +7,10 @@ from typing import Any, ClassVar
 
 from torch import Tensor, nn
 
+# Queries come in multiples of this many. Matrix products then give a row the same bits, however many others there are;
+# with fewer rows, other kernels would add in another order.
+TILE = 16
+
 
 class Reasoner(nn.Module):
     """Reads labelled rows once, then answers for any number of queries, each by itself.

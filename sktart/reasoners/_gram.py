@@ -14,19 +14,36 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import cast
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sktart.reasoners._base import Reasoner
+from sktart.reasoners._base import TILE, Reasoner
+from sktart.reasoners._class_groups import group_classes
 from sktart.reasoners._config import GramConfig
 from sktart.reasoners._descriptions import N_SCALARS as N_DESCRIPTION_SCALARS
 from sktart.reasoners._descriptions import Descriptions, no_descriptions, read_descriptions
-from sktart.reasoners._gram_block import POOL_STRENGTHS, GramBlock, Layer, Sizes, View
-from sktart.reasoners._ridge import STRENGTHS, HeldOut, Ridge, smoother, solve_ridge
+from sktart.reasoners._gram_block import POOL_STRENGTHS, GramBlock, Landmarks, Layer, Rows, Sizes, View
+from sktart.reasoners._landmarks import choose_landmarks
+from sktart.reasoners._ridge import STRENGTHS, Ridge, inverse_covariance, smoother, solve_ridge
 
 # Attention logits held at once while a context is read: beyond it, rows are taken in chunks.
 MAX_ATTENTION_ELEMENTS = 2**24
+# With more rows than this, attention looks at landmarks, and cost grows with the number of rows.
+MAX_EXACT_ROWS = 512
+N_LANDMARKS = 512
+LEAST_LANDMARKS = 8
+# Of the ridge regression whose predictions landmarks are spread along.
+ORDERING_STRENGTH = 1
+# With more classes than this, similar ones are put into groups of at most `GROUP_SIZE`; a query looks into a few.
+MAX_CLASSES = 64
+GROUP_SIZE = 20
+OPEN_GROUPS = 4
+# Numbers in the keys and values of layers that look at near rows, which queries find among more landmarks.
+MAX_KEY_ELEMENTS = 2**25
+# Numbers in the tokens that are updated at once where rows are summed.
+MAX_TOKEN_ELEMENTS = 2**22
 # A query further out than this many context radii is pulled in, so that no input overflows.
 MAX_QUERY_RADIUS = 100.0
 # Of a row 3, of a task 5; of each ridge regression a prediction, a variance, and an error for the task.
@@ -45,30 +62,37 @@ class Context:
 
     mean: Tensor  # (B, 1, D), of the dtype of the features
     inverse_scale: Tensor  # (B, 1, 1)
-    x: Tensor  # (B, N + U, D), the labelled rows first, centred and scaled, D padded to a multiple of 16
+    landmarks: tuple[Landmarks, ...]  # centred and scaled, D padded to a multiple of 16
+    weight: Tensor  # (B,), of all rows
     ridge: Ridge
-    pool_operators: Tensor  # (B, P, N + U, D), of regressions on all rows; (B, 0, 0, D) without a pool
+    pool_operators: Tensor  # (B, P, N + U or D, D), of regressions on all rows; (B, 0, 0, D) without a pool
     task_scalars: Tensor  # (B, C, 5 + K): what is the same for all rows
     sizes: Sizes
     descriptions: Descriptions
     layers: tuple[Layer, ...]
-
-    @property
-    def labelled_x(self) -> Tensor:
-        """The labelled rows, (B, N, D)."""
-        return self.x[:, : self.ridge.operators.shape[2]]
+    groups: tuple[Context, ...] = ()  # of each group of classes, where this one tells groups apart
+    members: tuple[Tensor, ...] = ()  # the classes of each group
 
     @property
     def has_pool(self) -> bool:
         """Whether rows without a label were read."""
-        return self.x.shape[1] > self.ridge.operators.shape[2]
+        return self.pool_operators.shape[1] > 0
 
-    def view(self, x: Tensor) -> View:
-        """Return how rows (B, R, D) stand to those of the context."""
+    def view(self, x: Tensor, smoothers: Tensor | None = None) -> View:
+        """Return how rows (B, R, D), whose ridge weights are known or not, stand to those of the context."""
         with torch.autocast(x.device.type, enabled=False):
-            gram = x @ self.x.mT
-            pooled = x[:, None] @ self.pool_operators.mT
-        return View(gram, self.ridge.weights(x), pooled)
+            grams = tuple(x @ landmarks.x.mT for landmarks in self.landmarks)
+            total = self.weight.rsqrt()[:, None, None]
+            if self.ridge.is_summed:
+                return View(grams, (x, x - self.ridge.centre), (x * total, x) if self.has_pool else ())
+            weighted = grams[0] * self.landmarks[0].weight[:, None, :]
+            if smoothers is None:
+                smoothers = self.ridge.weights(x)
+            movers = (weighted[..., : self.landmarks[0].n_labelled], *smoothers.unbind(1))
+            if not self.has_pool:
+                return View(grams, movers, ())
+            pooled = (x[:, None] @ self.pool_operators.mT).unbind(1)
+            return View(grams, movers, (weighted * total, *pooled))
 
 
 class GramReasoner(Reasoner):
@@ -178,7 +202,47 @@ class GramReasoner(Reasoner):
         class_vectors : Tensor of shape (B, C, D), optional
             A description of each class, not a number for a class without any.
         """
+        is_grouped = n_classes > MAX_CLASSES and len(context_x) == 1 and not torch.is_grad_enabled()
+        if is_grouped and len(context_y.unique()) == n_classes:
+            return self._read_groups(context_x, context_y, weight, pool_x, pool_weight, class_vectors)
         return self._read(context_x, context_y, n_classes, weight, pool_x, pool_weight, class_vectors)[0]
+
+    def _read_groups(
+        self,
+        context_x: Tensor,
+        context_y: Tensor,
+        weight: Tensor | None,
+        pool_x: Tensor | None,
+        pool_weight: Tensor | None,
+        class_vectors: Tensor | None,
+    ) -> Context:
+        """Read groups of classes as if they were classes, and then each group by itself."""
+        means = _class_means(context_x, context_y, weight).cpu().numpy()
+        groups = [torch.from_numpy(group).to(context_y.device) for group in group_classes(means, GROUP_SIZE)]
+        group_of = torch.empty(len(means), dtype=torch.long, device=context_y.device)
+        for number, members in enumerate(groups):
+            group_of[members] = number
+        group_vectors = None
+        if class_vectors is not None:
+            group_vectors = torch.stack([class_vectors[:, group].nanmean(1) for group in groups], dim=1)
+        among_groups, pool_logits = self._read(
+            context_x, group_of[context_y], len(groups), weight, pool_x, pool_weight, group_vectors
+        )
+        inside = []
+        for number, members in enumerate(groups):
+            known = group_of[context_y[0]] == number
+            unknown = slice(0) if pool_x is None else pool_logits[0].argmax(-1) == number
+            group, _ = self._read(
+                context_x[:, known],
+                torch.searchsorted(members, context_y[:, known]),
+                len(members),
+                weight if weight is None else weight[:, known],
+                pool_x if pool_x is None else pool_x[:, unknown],
+                pool_weight if pool_weight is None else pool_weight[:, unknown],
+                class_vectors if class_vectors is None else class_vectors[:, members],
+            )
+            inside.append(group)
+        return replace(among_groups, groups=tuple(inside), members=tuple(groups))
 
     def _read(
         self,
@@ -201,8 +265,14 @@ class GramReasoner(Reasoner):
         weight = weight.to(dtype)
         one_hot = F.one_hot(context_y, n_classes).to(dtype).transpose(1, 2)  # (B, C, N)
         label = 2 * one_hot - 1
-        labelled_weight = weight[:, :n_labelled]
-        ridge, held_out = solve_ridge(x[:, :n_labelled], label, labelled_weight, is_centred=not has_pool)
+        is_summed = len(x) == 1 and x.shape[1] > MAX_EXACT_ROWS and not torch.is_grad_enabled()
+        ridge, held_out = solve_ridge(
+            x[:, :n_labelled],
+            label,
+            weight[:, :n_labelled],
+            is_centred=not has_pool,
+            is_summed=is_summed,
+        )
         task_scalars = torch.cat([_task_scalars(x, weight, one_hot), held_out.error], dim=-1)
         descriptions = no_descriptions(x)
         if class_vectors is not None:
@@ -211,39 +281,79 @@ class GramReasoner(Reasoner):
         context = Context(
             mean,
             inverse_scale,
-            x,
+            (Landmarks(x, weight, n_labelled),),
+            weight.sum(1),
             ridge,
-            _pool_operators(x, weight) if has_pool else x.new_zeros(len(x), 0, 0, x.shape[2]),
+            _pool_operators(x, weight, is_summed=is_summed) if has_pool else x.new_zeros(len(x), 0, 0, x.shape[2]),
             task_scalars,
-            Sizes(weight, _exponents(task_scalars), _pool_ratio(weight, n_labelled)),
+            Sizes(_exponents(task_scalars), _pool_ratio(weight, n_labelled)),
             descriptions,
             (),
         )
-        h = self._labelled_tokens(context, label, held_out)
+        labelled_x, pool_x = x[:, :n_labelled], x[:, n_labelled:]
+        known = torch.ones_like(label)
+        h, _ = self._tokens(
+            context, labelled_x, label, known, held_out.prediction, held_out.variance, is_pool=False
+        )
         if has_pool:
-            pool_x = x[:, n_labelled:]
-            pool_h, pool_linear = self._unknown_tokens(
-                context, pool_x, context.ridge.weights(pool_x), is_pool=True
-            )
+            smoothers = context.ridge.weights(pool_x)
+            pool_h, pool_linear, pool_predicted = self._unknown_tokens(context, pool_x, smoothers, is_pool=True)
             h = torch.cat([h, pool_h], dim=2)
+        if is_summed:
+            predicted = [held_out.prediction, pool_predicted] if has_pool else [held_out.prediction]
+            context, h = self._read_sums(context, h, x, weight, context_y, predicted)
+            return context, self._read_out(h[:, :, n_labelled:], pool_linear) if has_pool else h[..., :0]
         chunks = _row_chunks(h, x.shape[1], self.config.n_heads)
         # One chunk is the common case: its inner products are then the same tensor in every layer.
         whole = context.view(x) if len(chunks) == 1 else None
         layers = []
         for block in cast("Iterable[GramBlock]", self.blocks):
-            layer = block.read(h, n_labelled)
+            layer = block.read(h, context.landmarks[0], context.sizes)
             layers.append(layer)
             parts = [
-                block(h[:, :, part], whole or context.view(x[:, part]), context.sizes, layer)
+                block(h[:, :, part], whole or context.view(x[:, part]), layer)
                 for part in chunks
             ]
             h = torch.cat(parts, dim=2)
         logits = self._read_out(h[:, :, n_labelled:], pool_linear) if has_pool else h[..., :0]
         return replace(context, layers=tuple(layers)), logits
 
+    def _read_sums(
+        self, context: Context, h: Tensor, x: Tensor, weight: Tensor, context_y: Tensor, predicted: list[Tensor]
+    ) -> tuple[Context, Tensor]:
+        """Read many rows: attention looks at landmarks, and of the other messages only sums are kept."""
+        n_classes, width = h.shape[1], h.shape[3]
+        blocks = list(cast("Iterable[GramBlock]", self.blocks))
+        looks_near = [block.looks_near(context.sizes) for block in blocks]
+        n_near = MAX_KEY_ELEMENTS // (2 * n_classes * width * max(1, sum(looks_near)))
+        (few, few_places), (near, near_places) = (
+            _choose_landmarks(x, weight, context_y, predicted, size)
+            for size in (N_LANDMARKS, max(N_LANDMARKS, n_near))
+        )
+        reading = replace(context, landmarks=(few,))
+        rows = Rows(
+            x,
+            x * weight[..., None],
+            (x[:, : context_y.shape[1]] - context.ridge.centre) * weight[:, : context_y.shape[1], None],
+            context.ridge.operators,
+            context.pool_operators,
+            max(1, MAX_TOKEN_ELEMENTS // (n_classes * width)),
+        )
+        layers = []
+        for block, is_near in zip(blocks, looks_near, strict=True):
+            sums = block.sum_messages(h, rows)
+            layer = kept = block.read_landmarks(h[:, :, few_places], 0, few, context.sizes, sums)
+            if is_near:
+                kept = block.read_landmarks(h[:, :, near_places], 1, near, context.sizes, sums)
+            layers.append(kept)
+            for part in rows.parts():
+                h[:, :, part] = block(h[:, :, part], reading.view(x[:, part]), layer)
+        return replace(context, landmarks=(few, near), layers=tuple(layers)), h
+
     def answer(self, context: Context, query_x: Tensor) -> Tensor:
         """Return logits of shape (B, M, C) for queries of shape (B, M, D), each answered by itself."""
         limit = torch.finfo(query_x.dtype).max
+        given_x = query_x
         query_x = ((query_x - context.mean) * context.inverse_scale).clamp(-limit, limit)
         # Taken apart into size and direction, as the square of a far query is not a number any more.
         size = query_x.abs().amax(dim=-1, keepdim=True).clamp_min(1.0)
@@ -251,27 +361,43 @@ class GramReasoner(Reasoner):
         nearest = MAX_QUERY_RADIUS / direction.norm(dim=-1, keepdim=True).clamp_min(
             torch.finfo(query_x.dtype).tiny
         )
-        x = _aligned((direction * torch.minimum(size, nearest)).to(context.x.dtype))
-        view = context.view(x)
-        h, linear = self._unknown_tokens(context, x, view.smoothers, is_pool=False)
+        x = _aligned((direction * torch.minimum(size, nearest)).to(context.task_scalars.dtype))
+        smoothers = context.ridge.weights(x)
+        view = context.view(x, smoothers)
+        h, linear, _ = self._unknown_tokens(context, x, smoothers, is_pool=False)
         for block, layer in zip(self.blocks, context.layers, strict=True):
-            h = block(h, view, context.sizes, layer)
-        return self._read_out(h, linear)
+            h = block(h, view, layer)
+        logits = self._read_out(h, linear)
+        return self._answer_in_groups(context, given_x, logits) if context.groups else logits
 
-    def _labelled_tokens(self, context: Context, label: Tensor, held_out: HeldOut) -> Tensor:
-        """Tokens (B, C, N, W) of labelled rows, which begin with what the others say of each."""
-        known = torch.ones_like(label)
-        return self._tokens(
-            context, context.labelled_x, label, known, held_out.prediction, held_out.variance, is_pool=False
-        )[0]
+    def _answer_in_groups(self, context: Context, query_x: Tensor, group_logits: Tensor) -> Tensor:
+        """Return log-probabilities (1, M, C) of classes, given those of groups.
+
+        A query looks into its `OPEN_GROUPS` most probable groups; in the others it finds all classes equal.
+        """
+        log_group = group_logits.log_softmax(-1)
+        n_open = min(OPEN_GROUPS, len(context.groups))
+        is_open = torch.zeros_like(log_group, dtype=torch.bool).scatter_(
+            -1, log_group.topk(n_open).indices, value=True
+        )
+        answer = log_group.new_empty(*log_group.shape[:2], sum(map(len, context.members)))
+        for number, (group, members) in enumerate(zip(context.groups, context.members, strict=True)):
+            inside = log_group.new_full((log_group.shape[1], len(members)), -math.log(len(members)))
+            rows = is_open[0, :, number].nonzero().squeeze(-1)
+            if len(rows):
+                asked = F.pad(query_x[:, rows], (0, 0, 0, -len(rows) % TILE))
+                inside[rows] = self.answer(group, asked)[0, : len(rows)].log_softmax(-1)
+            answer[..., members] = log_group[..., number : number + 1] + inside
+        return answer
 
     def _unknown_tokens(
         self, context: Context, x: Tensor, smoothers: Tensor, *, is_pool: bool
-    ) -> tuple[Tensor, Tensor]:
-        """Tokens (B, C, R, W) of rows without a label, and the linear answers that `_read_out` may return to."""
-        predicted, variance = context.ridge.predict(x, context.labelled_x, smoothers)
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """Tokens (B, C, R, W) of rows without a label, the linear answers that `_read_out` may return to, predictions."""
+        predicted, variance = context.ridge.predict(x, smoothers)
         unknown = x.new_zeros(predicted.shape[:3])
-        return self._tokens(context, x, unknown, unknown, predicted, variance, is_pool=is_pool)
+        tokens, linear = self._tokens(context, x, unknown, unknown, predicted, variance, is_pool=is_pool)
+        return tokens, linear, predicted
 
     def _tokens(
         self,
@@ -330,6 +456,14 @@ def _centre_and_scale(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     return mean, torch.where(radius > rounding, 1 / (radius.clamp_min(rounding) * largest), 0.0)
 
 
+def _class_means(x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean (C, D) of the rows (1, N, D) of each class."""
+    amount = torch.ones_like(x[0, :, 0]) if weight is None else weight[0].to(x.dtype)
+    n_classes = int(y.max()) + 1
+    total = amount.new_zeros(n_classes).index_add(0, y[0], amount)
+    return x.new_zeros(n_classes, x.shape[2]).index_add(0, y[0], x[0] * amount[:, None]) / total[:, None]
+
+
 def _aligned(x: Tensor) -> Tensor:
     """Pad features with zeros to a multiple of 16.
 
@@ -385,11 +519,34 @@ def _pool_ratio(weight: Tensor, n_labelled: int) -> Tensor:
     return weight[:, n_labelled:].sum(1).log1p() - weight[:, :n_labelled].sum(1).log1p()
 
 
-def _pool_operators(x: Tensor, weight: Tensor) -> Tensor:
-    """Return what turns a row into the weights of all rows in a ridge regression, (B, P, N + U, D)."""
+def _pool_operators(x: Tensor, weight: Tensor, *, is_summed: bool) -> Tensor:
+    """Return what turns a row into the weights of all rows in a ridge regression, (B, P, N + U or D, D)."""
     exact = torch.float32 if x.device.type == "mps" else torch.float64
+    solve = inverse_covariance if is_summed else smoother
     with torch.autocast(x.device.type, enabled=False), torch.no_grad():
-        return smoother(x.to(exact), weight.to(exact), POOL_STRENGTHS).to(x.dtype)
+        return solve(x.to(exact), weight.to(exact), POOL_STRENGTHS).to(x.dtype)
+
+
+def _choose_landmarks(
+    x: Tensor, weight: Tensor, context_y: Tensor, predicted: list[Tensor], size: int
+) -> tuple[Landmarks, Tensor]:
+    """Choose landmarks of each class, and of the pool; return their places (L,) as well.
+
+    Rows of a class are spread by how much ridge regression takes them for it, rows of the pool by its best guess.
+    """
+    labels = context_y[0].cpu().numpy()
+    order, *pool = (part[0, :, :, ORDERING_STRENGTH].double().cpu().numpy() for part in predicted)
+    strata = [labels, *(part.argmax(0) for part in pool)]
+    orders = [order[labels, np.arange(len(labels))], *(part.max(0) for part in pool)]
+    weights = np.split(weight[0].double().cpu().numpy(), [len(labels)])
+    places, stand_for = [], []
+    for start, stratum, values, amount in zip([0, len(labels)], strata, orders, weights, strict=False):
+        if len(stratum):
+            chosen, amounts = choose_landmarks(stratum, values, amount, size, LEAST_LANDMARKS)
+            places.append(torch.from_numpy(chosen + start)), stand_for.append(torch.from_numpy(amounts))
+    rows = torch.cat(places).to(x.device)
+    n_labelled = int((rows < len(labels)).sum())
+    return Landmarks(x[:, rows], torch.cat(stand_for)[None].to(weight), n_labelled), rows
 
 
 def _row_chunks(h: Tensor, n_context: int, n_heads: int) -> list[slice]:

@@ -6,6 +6,7 @@ Shapes: B tasks, N context rows, R rows of any kind, C classes, W width, H heads
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -21,34 +22,114 @@ POOL_STRENGTHS = (32.0, 4.0)
 N_POOL_OPERATORS = 1 + len(POOL_STRENGTHS)
 # Rows without a label begin with little say, so that training starts from a network that reads labelled rows.
 POOL_KEY_BIAS = -4.0
+# Typical spread of the inner-product part of a logit from which on a head looks at near rows only.
+NEAR = 1.5
 
 
 @dataclass(frozen=True)
 class Layer:
-    """What one block keeps of the context, each (B, C, H, N + U, W / H) but the messages (B, C, rows, channels)."""
+    """What one block keeps of the context: of its landmarks, and of all its rows, or sums over these.
 
+    Parameters
+    ----------
+    landmarks : int
+        Which of the context's landmarks keys and values are of.
+    say : Tensor of shape (B, 1 or H, L)
+        What each landmark adds to its logits.
+    sharpness : Tensor of shape (B, H)
+        Factor of inner products in logits.
+    content : Tensor of shape (B, H)
+        Factor of products of queries and keys.
+    step : Tensor of shape (B, 1, 1)
+        Factor of messages that are moved by inner products.
+    keys, values : Tensor of shape (B, C, H, L, W / H)
+    messages : Tensor of shape (B, C, N or D, channels)
+        Of labelled rows, one part of the channels for each operator.
+    pool_messages : Tensor of shape (B, C, N + U or D, channels)
+        Of all rows; no channels where there is no pool.
+    """
+
+    landmarks: int
+    say: Tensor
+    sharpness: Tensor
+    content: Tensor
+    step: Tensor
     keys: Tensor
     values: Tensor
-    messages: Tensor  # of labelled rows, one part for each operator
-    pool_messages: Tensor  # of all rows; of none where there is no pool
+    messages: Tensor
+    pool_messages: Tensor
+
+
+@dataclass(frozen=True)
+class Landmarks:
+    """Rows that attention looks at: all of a small context, and of a large one some that stand for the rest."""
+
+    x: Tensor  # (B, L, D)
+    weight: Tensor  # (B, L)
+    n_labelled: int  # how many have a label; these come first
 
 
 @dataclass(frozen=True)
 class View:
-    """How rows stand to those of the context."""
+    """How rows stand to those of the context.
 
-    gram: Tensor  # (B, R, N + U), inner products
-    smoothers: Tensor  # (B, K, R, N), weights of labelled rows in the ridge predictions
-    pool_smoothers: Tensor  # (B, P, R, N + U), of all rows in regressions on all; P is 0 without a pool
+    Parameters
+    ----------
+    grams : tuple of Tensor of shape (B, R, L)
+        Inner products with landmarks, of each kind.
+    movers : tuple of Tensor of shape (B, R, N or D)
+        What moves messages of labelled rows: inner products, and each ridge regression, or all of these at once.
+    pool_movers : tuple of Tensor of shape (B, R, N + U or D)
+        The same for all rows, with regressions on all; empty without a pool.
+    """
+
+    grams: tuple[Tensor, ...]
+    movers: tuple[Tensor, ...]
+    pool_movers: tuple[Tensor, ...]
 
 
 @dataclass(frozen=True)
 class Sizes:
     """What is the same for all rows of a task, whatever their class."""
 
-    weight: Tensor  # (B, N + U)
     exponents: Tensor  # (B, 3): 1, log N, log effective dimension
     pool_ratio: Tensor  # (B,), log (U + 1) / (N + 1)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """The rows of a large context while it is read.
+
+    Parameters
+    ----------
+    x : Tensor of shape (B, N + U, D)
+        The labelled ones first.
+    weighted : Tensor of shape (B, N + U, D)
+        Times their weight.
+    centred : Tensor of shape (B, N, D)
+        Labelled rows about their mean, times their weight.
+    operators, pool_operators : Tensor of shape (B, K or P, D, D)
+        Inverse covariances of labelled rows, and of all.
+    step : int
+        Rows taken at once.
+    """
+
+    x: Tensor
+    weighted: Tensor
+    centred: Tensor
+    operators: Tensor
+    pool_operators: Tensor
+    step: int
+
+    @property
+    def n_labelled(self) -> int:
+        return self.centred.shape[1]
+
+    def parts(self) -> Iterator[slice]:
+        """Yield slices of rows."""
+        n_rows = self.x.shape[1]
+        for start in range(0, n_rows, self.step):
+            yield slice(start, min(start + self.step, n_rows))
 
 
 class GramBlock(nn.Module):
@@ -78,64 +159,108 @@ class GramBlock(nn.Module):
         for layer in (self.out, self.mlp_out):
             nn.init.zeros_(layer.weight)
             nn.init.zeros_(layer.bias)
-        pool_width = config.pool_message_width * N_POOL_OPERATORS
-        if pool_width:
-            self.pool_message = nn.Linear(width, pool_width, bias=False)
-            self.pool_out = nn.Linear(pool_width, width, bias=False)
+        self.pool_width = config.pool_message_width * N_POOL_OPERATORS
+        if self.pool_width:
+            self.pool_message = nn.Linear(width, self.pool_width, bias=False)
+            self.pool_out = nn.Linear(self.pool_width, width, bias=False)
             nn.init.zeros_(self.pool_out.weight)
             # Of 1 and the logarithm of unlabelled rows for each labelled one.
             self.pool_key = nn.Parameter(torch.tensor([[POOL_KEY_BIAS, 0.0] for _ in range(heads)]))
 
-    def read(self, h: Tensor, n_labelled: int) -> Layer:
-        """Turn context tokens (B, C, N + U, W), the labelled first, into what rows of this layer look at."""
+    def read(self, h: Tensor, landmarks: Landmarks, sizes: Sizes) -> Layer:
+        """Turn tokens (B, C, N + U, W) of a small context, the labelled first, into what rows of this layer look at."""
         width = h.shape[-1]
         normed = self.norm(h)
         keys, values, messages = self.key_value_message(normed).split(
             [width, width, self.message_width], dim=-1
         )
-        has_pool = h.shape[2] > n_labelled
+        has_pool = h.shape[2] > landmarks.n_labelled
         pooled = self.pool_message(normed) if has_pool else h.new_zeros(*h.shape[:2], 0, 0)
         # Views would each carry the storage of all three into a pickle.
+        labelled = messages[:, :, : landmarks.n_labelled].contiguous()
+        return self._layer(0, landmarks, sizes, keys, values, labelled, pooled.contiguous())
+
+    def read_landmarks(
+        self, h: Tensor, number: int, landmarks: Landmarks, sizes: Sizes, sums: tuple[Tensor, Tensor]
+    ) -> Layer:
+        """Do the same for a large context, of tokens (B, C, L, W) of landmarks and what `sum_messages` returned."""
+        width = h.shape[-1]
+        both = F.linear(self.norm(h), self.key_value_message.weight[: 2 * width])
+        return self._layer(number, landmarks, sizes, *both.chunk(2, dim=-1), *sums)
+
+    def _layer(
+        self,
+        number: int,
+        landmarks: Landmarks,
+        sizes: Sizes,
+        keys: Tensor,
+        values: Tensor,
+        messages: Tensor,
+        pool_messages: Tensor,
+    ) -> Layer:
+        exponents = sizes.exponents
+        keys, values = self._heads(keys).contiguous(), self._heads(values).contiguous()
         return Layer(
-            self._heads(keys).contiguous(),
-            self._heads(values).contiguous(),
-            messages[:, :, :n_labelled].contiguous(),
-            pooled.contiguous(),
+            number,
+            self._say(landmarks, sizes),
+            (exponents @ self.sharpness.T).exp(),
+            (1 + exponents[:, 1:2] * self.content_scale) / math.sqrt(keys.shape[-1]),
+            (exponents @ self.step).exp()[:, None, None],
+            keys,
+            values,
+            messages,
+            pool_messages,
         )
 
-    def forward(self, h: Tensor, view: View, sizes: Sizes, layer: Layer) -> Tensor:
+    def sum_messages(self, h: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+        """Sum the messages of tokens (B, C, N + U, W) over rows, each times the row's features and its operator."""
+        width, n_features = h.shape[-1], rows.x.shape[-1]
+        has_pool = h.shape[2] > rows.n_labelled
+        messages = h.new_zeros(*h.shape[:2], n_features, self.message_width)
+        pooled = h.new_zeros(*h.shape[:2], n_features * has_pool, self.pool_width * has_pool)
+        weight = self.key_value_message.weight[2 * width :]
+        first = self.message_width // N_OPERATORS
+        for part in rows.parts():
+            normed = self.norm(h[:, :, part])
+            if has_pool:
+                pooled += rows.weighted[:, None, part].mT @ self.pool_message(normed)
+            known = slice(part.start, min(part.stop, rows.n_labelled))
+            if known.start < known.stop:
+                moved = F.linear(normed[:, :, : known.stop - known.start], weight)
+                messages[..., :first] += rows.weighted[:, None, known].mT @ moved[..., :first]
+                messages[..., first:] += rows.centred[:, None, known].mT @ moved[..., first:]
+        return _fold(rows.operators, messages), _fold(rows.pool_operators, pooled)
+
+    def forward(self, h: Tensor, view: View, layer: Layer) -> Tensor:
         """Update tokens.
 
         Parameters
         ----------
         h : Tensor of shape (B, C, R, W)
         view : View, of the R rows
-        sizes : Sizes
         layer : Layer, what the context left at this depth
         """
         normed = self.norm(h)
-        attended = self._attend(normed, view.gram, sizes, layer)
-        step = (sizes.exponents @ self.step).exp()[:, None, None]  # (B, 1, 1)
-        weighted = view.gram * sizes.weight[:, None, :]
-        labelled = weighted[..., : layer.messages.shape[2]] * step
-        moved = _move([labelled, *view.smoothers.unbind(1)], layer.messages)
+        attended = self._attend(normed, view.grams[layer.landmarks], layer)
+        first, *others = view.movers
+        moved = _move([first * layer.step, *others], layer.messages, self.message_width // N_OPERATORS)
         mixed = normed.mean(dim=1, keepdim=True).expand_as(normed)
         update = self.out(torch.cat([attended, moved, mixed], dim=-1))
         if layer.pool_messages.shape[-1]:
-            total = sizes.weight.sum(1).rsqrt()[:, None, None]
             update = update + self.pool_out(
-                _move([weighted * total, *view.pool_smoothers.unbind(1)], layer.pool_messages)
+                _move(view.pool_movers, layer.pool_messages, self.pool_width // N_POOL_OPERATORS)
             )
         h = h + update
         return h + self.mlp_out(F.gelu(self.mlp_in(self.mlp_norm(h))))
 
-    def _attend(self, normed: Tensor, gram: Tensor, sizes: Sizes, layer: Layer) -> Tensor:
-        exponents = sizes.exponents
-        sharpness = (exponents @ self.sharpness.T).exp()  # (B, H)
-        say = self._say(sizes, layer)
-        bias = sharpness[:, :, None, None] * gram[:, None] + say[:, :, None, :]  # (B, H, R, N + U)
-        content = (1 + exponents[:, 1:2] * self.content_scale) / math.sqrt(layer.keys.shape[-1])  # (B, H)
-        queries = self._heads(self.query(normed)) * content[:, None, :, None, None]
+    def looks_near(self, sizes: Sizes) -> bool:
+        """Whether some head looks at near rows only, so that others cannot stand for these."""
+        log_spread = sizes.exponents @ self.sharpness.T - sizes.exponents[:, 2:] / 2
+        return bool((log_spread > math.log(NEAR)).any())
+
+    def _attend(self, normed: Tensor, gram: Tensor, layer: Layer) -> Tensor:
+        bias = layer.sharpness[:, :, None, None] * gram[:, None] + layer.say[:, :, None, :]  # (B, H, R, L)
+        queries = self._heads(self.query(normed)) * layer.content[:, None, :, None, None]
         if torch.is_grad_enabled():
             logits = queries @ layer.keys.mT + bias[:, None]  # (B, C, H, R, N + U)
             attended = logits.softmax(dim=-1).to(layer.values.dtype) @ layer.values
@@ -151,24 +276,36 @@ class GramBlock(nn.Module):
             ).unflatten(0, (-1, n_classes))
         return attended.transpose(2, 3).flatten(3)
 
-    def _say(self, sizes: Sizes, layer: Layer) -> Tensor:
-        """Return what rows of the context add to their logits, (B, 1 or H, N + U)."""
-        log_weight = sizes.weight.log()[:, None]
-        if not layer.pool_messages.shape[-1]:
+    def _say(self, landmarks: Landmarks, sizes: Sizes) -> Tensor:
+        """Return what landmarks add to their logits, (B, 1 or H, L)."""
+        log_weight = landmarks.weight.log()[:, None]
+        if log_weight.shape[-1] == landmarks.n_labelled:
             return log_weight
         by_ratio = torch.stack([torch.ones_like(sizes.pool_ratio), sizes.pool_ratio], dim=-1)
         pool = (by_ratio @ self.pool_key.T)[..., None]  # (B, H, 1)
-        n_labelled = layer.messages.shape[2]
-        is_pool = torch.arange(log_weight.shape[-1], device=log_weight.device) >= n_labelled
+        is_pool = torch.arange(log_weight.shape[-1], device=log_weight.device) >= landmarks.n_labelled
         return log_weight + pool * is_pool
 
     def _heads(self, x: Tensor) -> Tensor:
         return x.unflatten(-1, (self.n_heads, -1)).transpose(2, 3)
 
 
-def _move(operators: list[Tensor], messages: Tensor) -> Tensor:
-    """Move each part of the messages (B, C, rows, channels) by its operator (B, R, rows): (B, C, R, channels)."""
-    parts = messages.chunk(len(operators), dim=-1)
+def _fold(operators: Tensor, messages: Tensor) -> Tensor:
+    """Multiply each part of sums (B, C, D, channels) but the first by its operator (B, K, D, D)."""
+    if not messages.shape[-1]:
+        return messages
+    first, *others = messages.chunk(operators.shape[1] + 1, dim=-1)
+    return torch.cat([first, *map(torch.matmul, operators[:, :, None].unbind(1), others)], dim=-1)
+
+
+def _move(operators: Sequence[Tensor], messages: Tensor, width: int) -> Tensor:
+    """Move messages (B, C, rows, channels) by operators (B, R, rows): (B, C, R, channels).
+
+    The first operator moves `width` channels, the others divide the rest.
+    """
+    first, *others = operators
+    n_others = (messages.shape[-1] - width) // len(others)
+    parts = messages.split([width, *[n_others] * len(others)], dim=-1)
     return torch.cat(
         [operator[:, None].to(part.dtype) @ part for operator, part in zip(operators, parts, strict=True)],
         dim=-1,

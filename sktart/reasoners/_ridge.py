@@ -17,6 +17,8 @@ STRENGTHS = (8.0, 1.0, 1 / 8, 1 / 64)
 TEMPERATURES = tuple(10 ** (exponent / 4) for exponent in range(-6, 3))
 # Keeps the logarithm of an error finite where a class is predicted without any.
 LEAST_ERROR = 1e-2
+# Rows whose leverage is computed at once where they are summed: bounds memory.
+ROWS_AT_ONCE = 8192
 # Without its only row a context has nothing left to divide by.
 LEAST_LEFT = 1e-12
 
@@ -27,8 +29,9 @@ class Ridge:
 
     Parameters
     ----------
-    operators : Tensor of shape (B, K, N, D)
-        From a row to the weights with which its prediction sums the centred labels.
+    operators : Tensor of shape (B, K, N, D) or (B, K, D, D)
+        From a row to the weights with which its prediction sums the centred labels; where rows are summed first,
+        to those with which it sums `X' W` times them.
     solution : Tensor of shape (B, K, C, D)
         From a row to its predictions.
     centre : Tensor of shape (B, 1, D)
@@ -37,6 +40,8 @@ class Ridge:
         What predictions are relative to: the mean label of each class.
     trust : Tensor of shape (B, K)
         Factors of the predictions in the linear answer, see :meth:`answer`.
+    rows : Tensor of shape (B, N, D) or (B, 0, D)
+        Labelled rows about `centre`; none where they are summed.
     """
 
     operators: Tensor
@@ -44,6 +49,12 @@ class Ridge:
     centre: Tensor
     offset: Tensor
     trust: Tensor
+    rows: Tensor
+
+    @property
+    def is_summed(self) -> bool:
+        """Whether sums over the labelled rows are kept in place of the rows."""
+        return self.rows.shape[1] != self.operators.shape[2]
 
     def answer(self, predicted: Tensor) -> Tensor:
         """Return calibrated logits (B, C, R) from predictions (B, C, R, K).
@@ -62,13 +73,17 @@ class Ridge:
         with torch.autocast(x.device.type, enabled=False):
             return (x - self.centre)[:, None] @ self.operators.mT
 
-    def predict(self, x: Tensor, context_x: Tensor, smoothers: Tensor) -> tuple[Tensor, Tensor]:
+    def predict(self, x: Tensor, smoothers: Tensor) -> tuple[Tensor, Tensor]:
         """Return predictions (B, C, R, K) and variances (B, R, K) of rows without a label, given their `weights`."""
         with torch.autocast(x.device.type, enabled=False):
-            x, context_x = x - self.centre, context_x - self.centre
+            x = x - self.centre
             predicted = x[:, None] @ self.solution.mT  # (B, K, R, C)
-            known = (smoothers * (x @ context_x.mT)[:, None]).sum(-1)
-            variance = x.square().sum(-1)[:, None] - known  # (B, K, R)
+            if self.is_summed:
+                strength = x.new_tensor(STRENGTHS)[:, None]
+                variance = strength * (smoothers * x[:, None]).sum(-1)
+            else:
+                known = (smoothers * (x @ self.rows.mT)[:, None]).sum(-1)
+                variance = x.square().sum(-1)[:, None] - known  # (B, K, R)
         return predicted.permute(0, 3, 2, 1), variance.mT
 
 
@@ -92,7 +107,7 @@ class HeldOut:
 
 
 def solve_ridge(
-    x: Tensor, label: Tensor, weight: Tensor, *, is_centred: bool = True
+    x: Tensor, label: Tensor, weight: Tensor, *, is_centred: bool = True, is_summed: bool = False
 ) -> tuple[Ridge, HeldOut]:
     """Regress labels on rows at each of `STRENGTHS`, with an intercept that is not penalised.
 
@@ -106,6 +121,8 @@ def solve_ridge(
         is left out is one unit of weight, or the whole row where it has less.
     is_centred : bool
         Whether the weighted mean of `x` is 0 already.
+    is_summed : bool
+        Whether the cost grows with N only, and nothing is kept of each row; else `operators` has a part for each.
 
     Notes
     -----
@@ -125,9 +142,14 @@ def solve_ridge(
         offset = (label * share[:, None]).sum(-1)  # (B, C)
         target = (label - offset[..., None]).mT[:, None]  # (B, 1, N, C)
         strength = x.new_tensor(STRENGTHS)[:, None]
-        operators = smoother(x, weight, STRENGTHS)
-        solution = target.mT @ operators  # (B, K, C, D)
-        leverage = torch.einsum("bnd,bknd->bkn", x, operators) / weight[:, None]  # of a unit of weight
+        if is_summed:
+            operators = inverse_covariance(x, weight, STRENGTHS)
+            solution = ((target[:, 0] * weight[..., None]).mT @ x)[:, None] @ operators
+            leverage = torch.cat([_leverage(part, operators) for part in x.split(ROWS_AT_ONCE, dim=1)], dim=2)
+        else:
+            operators = smoother(x, weight, STRENGTHS)
+            solution = target.mT @ operators  # (B, K, C, D)
+            leverage = torch.einsum("bnd,bknd->bkn", x, operators) / weight[:, None]  # of a unit of weight
         removed = weight.clamp_max(1.0)[:, None]
         with_mean = (leverage + 1 / weight.sum(1)[:, None, None]) * removed
         left = (1 - with_mean).clamp_min(LEAST_LEFT)[..., None]
@@ -137,30 +159,47 @@ def solve_ridge(
         error = (share[:, None, :, None] * (target - held_out).square()).sum(2)  # (B, K, C)
         error = ((error + LEAST_ERROR) / (square + LEAST_ERROR)).log()
         trust = _trust(held_out + offset[:, None, None], label, weight)
+        rows = x[:, :0] if is_summed else x.clone()  # a saved context shares no memory
     held = HeldOut(held_out.permute(0, 3, 2, 1).to(dtype), variance.mT.to(dtype), error.mT.to(dtype))
-    solved = (operators, solution, centre, offset, trust)
+    solved = (operators, solution, centre, offset, trust, rows)
     return Ridge(*(part.to(dtype) for part in solved)), held
 
 
 def _trust(held_out: Tensor, label: Tensor, weight: Tensor) -> Tensor:
     """Return the mean inverse temperature of each strength, (B, K), by the likelihood of labels held out."""
-    temperature = held_out.new_tensor(TEMPERATURES)[:, None, None, None]
-    log_share = (held_out[:, None] / temperature).log_softmax(-1)  # (B, T, K, N, C)
-    of_label = (log_share * (label.mT[:, None, None] > 0)).sum(-1)
-    likelihood = (of_label * weight[:, None, None]).sum(-1)  # (B, T, K)
+    is_label = label.mT[:, None] > 0
+    likelihoods = []
+    for temperature in TEMPERATURES:  # one by one, as all of them together are large
+        log_share = (held_out / temperature).log_softmax(-1)  # (B, K, N, C)
+        likelihoods.append(((log_share * is_label).sum(-1) * weight[:, None]).sum(-1))
+    likelihood = torch.stack(likelihoods, dim=1)  # (B, T, K)
     posterior = likelihood.flatten(1).softmax(-1).view_as(likelihood)
-    return (posterior / temperature[..., 0, 0]).sum(1)
+    return (posterior / held_out.new_tensor(TEMPERATURES)[:, None]).sum(1)
+
+
+def _leverage(x: Tensor, operators: Tensor) -> Tensor:
+    """Return the leverage (B, K, R) of rows, each of unit weight."""
+    return ((x[:, None] @ operators) * x[:, None]).sum(-1)
+
+
+def inverse_covariance(x: Tensor, weight: Tensor, strengths: Sequence[float]) -> Tensor:
+    """Return (X' W X + s)^-1 for each strength s, (B, K, D, D)."""
+    return _inverse((x * weight[..., None]).mT @ x, strengths)
 
 
 def smoother(x: Tensor, weight: Tensor, strengths: Sequence[float]) -> Tensor:
     """Return W X (X' W X + s)^-1 for each strength s, (B, K, N, D), by way of the smaller of X' W X and X W X'."""
-    strength = x.new_tensor(strengths)[:, None]
     scaled = x * weight.sqrt()[..., None]
     is_tall = x.shape[1] > x.shape[2]
-    square = scaled.mT @ scaled if is_tall else scaled @ scaled.mT
-    identity = torch.eye(square.shape[-1], dtype=x.dtype, device=x.device)
-    # Not `cholesky`, which raises where features overflow: the answer is then not a number, and the caller says so.
-    factor, failed = torch.linalg.cholesky_ex(square[:, None] + strength[..., None] * identity)
-    inverse = torch.cholesky_inverse(factor).where(failed[..., None, None] == 0, torch.nan)
+    inverse = _inverse(scaled.mT @ scaled if is_tall else scaled @ scaled.mT, strengths)
     operators = scaled[:, None] @ inverse if is_tall else inverse @ scaled[:, None]
     return operators * weight.sqrt()[:, None, :, None]
+
+
+def _inverse(square: Tensor, strengths: Sequence[float]) -> Tensor:
+    """Return the inverse of a square matrix (B, R, R) plus each strength, (B, K, R, R)."""
+    strength = square.new_tensor(strengths)[:, None]
+    identity = torch.eye(square.shape[-1], dtype=square.dtype, device=square.device)
+    # Not `cholesky`, which raises where features overflow: the answer is then not a number, and the caller says so.
+    factor, failed = torch.linalg.cholesky_ex(square[:, None] + strength[..., None] * identity)
+    return torch.cholesky_inverse(factor).where(failed[..., None, None] == 0, torch.nan)

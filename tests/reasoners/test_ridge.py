@@ -32,9 +32,9 @@ def test_predictions_are_those_of_scikit_learn(n, d):
     x, label, weight = draw(n, d)
     query = np.random.default_rng(1).normal(size=(5, d))
     ridge, _ = solve(x, label, weight)
-    rows, context = (torch.from_numpy(part)[None] for part in (query, x))
+    rows = torch.from_numpy(query)[None]
     smoothers = ridge.weights(rows)
-    predicted, variance = ridge.predict(rows, context, smoothers)
+    predicted, variance = ridge.predict(rows, smoothers)
     for k, strength in enumerate(STRENGTHS):
         expected = Ridge(alpha=strength).fit(x, label.T).predict(query) - label.mean(1)
         np.testing.assert_allclose(predicted[0, :, :, k].T, expected, atol=1e-12)
@@ -51,8 +51,8 @@ def test_rows_about_another_origin_have_the_same_solution():
     torch.testing.assert_close(moved.weights(x + 5), about_mean.weights(x))
     torch.testing.assert_close(held_out_moved.prediction, held_out.prediction)
     for one, other in zip(
-        moved.predict(x + 5, x + 5, moved.weights(x + 5)),
-        about_mean.predict(x, x, about_mean.weights(x)),
+        moved.predict(x + 5, moved.weights(x + 5)),
+        about_mean.predict(x, about_mean.weights(x)),
         strict=True,
     ):
         torch.testing.assert_close(one, other)
