@@ -109,7 +109,9 @@ def test_layout_of_the_context_is_the_same_before_and_after(folder):
         layers = (one._fitted._net.module_.contexts[0].layers for one in (model, again))
         for a, b in zip(*layers, strict=True):
             tensors = [name for name, value in vars(a).items() if isinstance(value, torch.Tensor)]
-            assert [vars(a)[name].stride() for name in tensors] == [vars(b)[name].stride() for name in tensors]
+            assert [vars(a)[name].stride() for name in tensors] == [
+                vars(b)[name].stride() for name in tensors
+            ]
             assert all(vars(b)[name].data_ptr() % 64 == 0 for name in tensors)
 
 
@@ -213,8 +215,8 @@ def test_another_config_for_the_same_weights_is_refused(folder):
 
 def test_a_pickle_of_another_format_is_refused(monkeypatch):
     content = pickle.dumps(fit()[0])
-    monkeypatch.setattr(sktart.contexts._fitted, "FORMAT", 3)
-    with pytest.raises(SavedModelError, match=r"in format 2; sktart .* reads format 3: load it with sktart"):
+    monkeypatch.setattr(sktart.contexts._fitted, "FORMAT", 4)
+    with pytest.raises(SavedModelError, match=r"in format 3; sktart .* reads format 4: load it with sktart"):
         pickle.loads(content)
 
 

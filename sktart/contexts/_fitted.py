@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sktart.contexts._net import ContextNet
     from sktart.zoo._checkpoint import Checkpoint
 
-FORMAT = 2
+FORMAT = 3
 CURES = (
     "load a folder that holds these weights first, sktart.load_checkpoint(folder), or save the model together with its "
     "weights where it still answers, sktart.save(model, path, weights=True)"

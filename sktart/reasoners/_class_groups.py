@@ -1,28 +1,39 @@
 """Groups of similar classes: where there are many, a reasoner first asks for the group and then within it.
 
-Shapes: C classes, D features.
+Shapes: N labelled rows, U rows without a label, M queries, D features, C classes, G groups.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+import math
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from sktart.reasoners._base import TILE
+
+if TYPE_CHECKING:
+    from sktart.reasoners._gram_context import Context
 
 
-def group_classes(means: NDArray[np.floating], size: int) -> list[NDArray[np.intp]]:
+def group_classes(means: Tensor, size: int) -> list[Tensor]:
     """Divide classes into groups of at most `size`, by halves along the first principal axis of their means.
 
     Nothing is random, and rotation, translation and scale of all means change nothing.
 
     Parameters
     ----------
-    means : ndarray of shape (C, D)
+    means : Tensor of shape (C, D)
         Mean of the rows of each class.
     size : int
 
     Returns
     -------
-    list of ndarray
+    list of Tensor
         Numbers of classes, in increasing order.
 
     References
@@ -31,19 +42,98 @@ def group_classes(means: NDArray[np.floating], size: int) -> list[NDArray[np.int
 
     Examples
     --------
-    >>> group_classes(np.array([[0.0], [5.0], [1.0], [6.0], [9.0]]), 3)
-    [array([0, 2]), array([1, 3, 4])]
+    >>> group_classes(torch.tensor([[0.0], [5.0], [1.0], [6.0], [9.0]]), 3)
+    [tensor([0, 2]), tensor([1, 3, 4])]
     """
-    return [np.sort(group) for group in _halve(means, np.arange(len(means)), size)]
+    groups = _halve(means, torch.arange(len(means), device=means.device), size)
+    return [group.sort().values for group in groups]
 
 
-def _halve(means: NDArray[np.floating], classes: NDArray[np.intp], size: int) -> list[NDArray[np.intp]]:
+def read_in_groups(
+    read: Callable[..., tuple[Context, Tensor]],
+    size: int,
+    x: Tensor,
+    y: Tensor,
+    weight: Tensor | None,
+    pool_x: Tensor | None,
+    pool_weight: Tensor | None,
+    class_vectors: Tensor | None,
+) -> Context:
+    """Read groups of classes as if they were classes, and then each group by itself.
+
+    A row without a label is read by the group that it most likely belongs to. `read` returns a context and the
+    logits (1, U, C) of the pool; the other parameters are those of :meth:`GramReasoner.read_context`.
+    """
+    groups = group_classes(_class_means(x, y, weight), size)
+    group_of = torch.empty(sum(map(len, groups)), dtype=y.dtype, device=y.device)
+    for number, members in enumerate(groups):
+        group_of[members] = number
+    vectors = class_vectors
+    if vectors is not None:
+        vectors = torch.stack([vectors[:, members].nanmean(1) for members in groups], dim=1)
+    among, pool_logits = read(x, group_of[y], len(groups), weight, pool_x, pool_weight, vectors)
+    has_pool = pool_x is not None and pool_x.shape[1] > 0
+    inside = []
+    for number, members in enumerate(groups):
+        known = group_of[y[0]] == number
+        unknown = pool_logits[0].argmax(-1) == number if has_pool else slice(0)
+        context, _ = read(
+            x[:, known],
+            torch.searchsorted(members, y[:, known]),
+            len(members),
+            _taken(weight, known),
+            _taken(pool_x, unknown),
+            _taken(pool_weight, unknown),
+            _taken(class_vectors, members),
+        )
+        inside.append(context)
+    return replace(among, groups=tuple(inside), members=tuple(groups))
+
+
+def answer_in_groups(
+    answer: Callable[[Context, Tensor], Tensor],
+    n_open: int,
+    context: Context,
+    query_x: Tensor,
+    group_logits: Tensor,
+) -> Tensor:
+    """Return log-probabilities (1, M, C) of classes, given the logits (1, M, G) of groups.
+
+    A query looks into its `n_open` most probable groups; in the others it finds all classes equal.
+    """
+    log_group = group_logits.log_softmax(-1)
+    most_probable = log_group.topk(min(n_open, len(context.groups))).indices
+    is_open = torch.zeros_like(log_group, dtype=torch.bool).scatter_(-1, most_probable, value=True)
+    log_proba = log_group.new_empty(*log_group.shape[:2], sum(map(len, context.members)))
+    for number, (group, members) in enumerate(zip(context.groups, context.members, strict=True)):
+        inside = log_group.new_full((log_group.shape[1], len(members)), -math.log(len(members)))
+        rows = is_open[0, :, number].nonzero()[:, 0]
+        if len(rows):
+            tiles = F.pad(query_x[:, rows], (0, 0, 0, -len(rows) % TILE))
+            inside[rows] = answer(group, tiles)[0, : len(rows)].log_softmax(-1)
+        log_proba[..., members] = log_group[..., number : number + 1] + inside
+    return log_proba
+
+
+def _class_means(x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
+    """Return the mean (C, D) of the rows (1, N, D) of each class."""
+    amount = torch.ones_like(x[0, :, 0]) if weight is None else weight[0].to(x.dtype)
+    n_classes = int(y.max()) + 1
+    total = amount.new_zeros(n_classes).index_add(0, y[0], amount)
+    return x.new_zeros(n_classes, x.shape[2]).index_add(0, y[0], x[0] * amount[:, None]) / total[:, None]
+
+
+def _halve(means: Tensor, classes: Tensor, size: int) -> list[Tensor]:
     if len(classes) <= size:
         return [classes]
-    centred = means[classes] - means[classes].mean(axis=0)
-    place = centred @ np.linalg.svd(centred, full_matrices=False)[2][0]
+    centred = means[classes] - means[classes].mean(dim=0)
+    place = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[0]
     # The axis has no direction of its own; the longer tail is put on the right.
-    place = place * (1 if (place**3).sum() >= 0 else -1)
-    in_order = classes[np.argsort(place, kind="stable")]
+    place = place * (1 if float(place.pow(3).sum()) >= 0 else -1)
+    in_order = classes[place.argsort(stable=True)]
     middle = len(classes) // 2
     return _halve(means, in_order[:middle], size) + _halve(means, in_order[middle:], size)
+
+
+def _taken(values: Tensor | None, places: Tensor | slice) -> Tensor | None:
+    return None if values is None else values[:, places]

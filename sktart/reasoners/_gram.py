@@ -11,22 +11,21 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sktart.reasoners._base import TILE, Reasoner
-from sktart.reasoners._class_groups import group_classes
+from sktart.reasoners._base import Reasoner
+from sktart.reasoners._class_groups import answer_in_groups, read_in_groups
 from sktart.reasoners._config import GramConfig
 from sktart.reasoners._descriptions import N_SCALARS as N_DESCRIPTION_SCALARS
-from sktart.reasoners._descriptions import Descriptions, no_descriptions, read_descriptions
-from sktart.reasoners._gram_block import POOL_STRENGTHS, GramBlock, Landmarks, Layer, Rows, Sizes, View
-from sktart.reasoners._landmarks import choose_landmarks
-from sktart.reasoners._ridge import STRENGTHS, Ridge, inverse_covariance, smoother, solve_ridge
+from sktart.reasoners._gram_block import GramBlock
+from sktart.reasoners._gram_context import Context, Rows, aligned, prepare_context
+from sktart.reasoners._landmarks import landmarks_of
+from sktart.reasoners._ridge import STRENGTHS
 
 # Attention logits held at once while a context is read: beyond it, rows are taken in chunks.
 MAX_ATTENTION_ELEMENTS = 2**24
@@ -34,8 +33,6 @@ MAX_ATTENTION_ELEMENTS = 2**24
 MAX_EXACT_ROWS = 512
 N_LANDMARKS = 512
 LEAST_LANDMARKS = 8
-# Of the ridge regression whose predictions landmarks are spread along.
-ORDERING_STRENGTH = 1
 # With more classes than this, similar ones are put into groups of at most `GROUP_SIZE`; a query looks into a few.
 MAX_CLASSES = 64
 GROUP_SIZE = 20
@@ -54,45 +51,6 @@ N_POOL_SCALARS = 3
 POOL_LOSS = 0.3
 # Hidden channels between what a description says of a row and the row's token.
 DESCRIPTION_WIDTH = 32
-
-
-@dataclass(frozen=True)
-class Context:
-    """A context that has been read: all that answering a query needs, and no network weights."""
-
-    mean: Tensor  # (B, 1, D), of the dtype of the features
-    inverse_scale: Tensor  # (B, 1, 1)
-    landmarks: tuple[Landmarks, ...]  # centred and scaled, D padded to a multiple of 16
-    weight: Tensor  # (B,), of all rows
-    ridge: Ridge
-    pool_operators: Tensor  # (B, P, N + U or D, D), of regressions on all rows; (B, 0, 0, D) without a pool
-    task_scalars: Tensor  # (B, C, 5 + K): what is the same for all rows
-    sizes: Sizes
-    descriptions: Descriptions
-    layers: tuple[Layer, ...]
-    groups: tuple[Context, ...] = ()  # of each group of classes, where this one tells groups apart
-    members: tuple[Tensor, ...] = ()  # the classes of each group
-
-    @property
-    def has_pool(self) -> bool:
-        """Whether rows without a label were read."""
-        return self.pool_operators.shape[1] > 0
-
-    def view(self, x: Tensor, smoothers: Tensor | None = None) -> View:
-        """Return how rows (B, R, D), whose ridge weights are known or not, stand to those of the context."""
-        with torch.autocast(x.device.type, enabled=False):
-            grams = tuple(x @ landmarks.x.mT for landmarks in self.landmarks)
-            total = self.weight.rsqrt()[:, None, None]
-            if self.ridge.is_summed:
-                return View(grams, (x, x - self.ridge.centre), (x * total, x) if self.has_pool else ())
-            weighted = grams[0] * self.landmarks[0].weight[:, None, :]
-            if smoothers is None:
-                smoothers = self.ridge.weights(x)
-            movers = (weighted[..., : self.landmarks[0].n_labelled], *smoothers.unbind(1))
-            if not self.has_pool:
-                return View(grams, movers, ())
-            pooled = (x[:, None] @ self.pool_operators.mT).unbind(1)
-            return View(grams, movers, (weighted * total, *pooled))
 
 
 class GramReasoner(Reasoner):
@@ -163,9 +121,7 @@ class GramReasoner(Reasoner):
         class_vectors: Tensor | None = None,
     ) -> Tensor:
         """Return the cross-entropy over queries, and over rows of the pool where these have a label after all."""
-        context, pool_logits = self._read(
-            context_x, context_y, n_classes, pool_x=pool_x, class_vectors=class_vectors
-        )
+        context, pool_logits = self._read(context_x, context_y, n_classes, None, pool_x, None, class_vectors)
         logits = self.answer(context, query_x)
         loss = F.cross_entropy(logits.float().flatten(0, 1), query_y.flatten())
         if pool_y is None or not pool_y.shape[1]:
@@ -202,153 +158,83 @@ class GramReasoner(Reasoner):
         class_vectors : Tensor of shape (B, C, D), optional
             A description of each class, not a number for a class without any.
         """
+        more = (weight, pool_x, pool_weight, class_vectors)
         is_grouped = n_classes > MAX_CLASSES and len(context_x) == 1 and not torch.is_grad_enabled()
         if is_grouped and len(context_y.unique()) == n_classes:
-            return self._read_groups(context_x, context_y, weight, pool_x, pool_weight, class_vectors)
-        return self._read(context_x, context_y, n_classes, weight, pool_x, pool_weight, class_vectors)[0]
-
-    def _read_groups(
-        self,
-        context_x: Tensor,
-        context_y: Tensor,
-        weight: Tensor | None,
-        pool_x: Tensor | None,
-        pool_weight: Tensor | None,
-        class_vectors: Tensor | None,
-    ) -> Context:
-        """Read groups of classes as if they were classes, and then each group by itself."""
-        means = _class_means(context_x, context_y, weight).cpu().numpy()
-        groups = [torch.from_numpy(group).to(context_y.device) for group in group_classes(means, GROUP_SIZE)]
-        group_of = torch.empty(len(means), dtype=torch.long, device=context_y.device)
-        for number, members in enumerate(groups):
-            group_of[members] = number
-        group_vectors = None
-        if class_vectors is not None:
-            group_vectors = torch.stack([class_vectors[:, group].nanmean(1) for group in groups], dim=1)
-        among_groups, pool_logits = self._read(
-            context_x, group_of[context_y], len(groups), weight, pool_x, pool_weight, group_vectors
-        )
-        inside = []
-        for number, members in enumerate(groups):
-            known = group_of[context_y[0]] == number
-            unknown = slice(0) if pool_x is None else pool_logits[0].argmax(-1) == number
-            group, _ = self._read(
-                context_x[:, known],
-                torch.searchsorted(members, context_y[:, known]),
-                len(members),
-                weight if weight is None else weight[:, known],
-                pool_x if pool_x is None else pool_x[:, unknown],
-                pool_weight if pool_weight is None else pool_weight[:, unknown],
-                class_vectors if class_vectors is None else class_vectors[:, members],
-            )
-            inside.append(group)
-        return replace(among_groups, groups=tuple(inside), members=tuple(groups))
+            return read_in_groups(self._read, GROUP_SIZE, context_x, context_y, *more)
+        return self._read(context_x, context_y, n_classes, *more)[0]
 
     def _read(
-        self,
-        context_x: Tensor,
-        context_y: Tensor,
-        n_classes: int,
-        weight: Tensor | None = None,
-        pool_x: Tensor | None = None,
-        pool_weight: Tensor | None = None,
-        class_vectors: Tensor | None = None,
+        self, labelled_x: Tensor, y: Tensor, n_classes: int, *more: Tensor | None
     ) -> tuple[Context, Tensor]:
         """Return the context, and the logits (B, U, C) of the pool."""
-        dtype = self.read_in.weight.dtype
-        n_labelled = context_x.shape[1]
-        rows = context_x if pool_x is None else torch.cat([context_x, pool_x], dim=1)
-        has_pool = rows.shape[1] > n_labelled
-        weight = _joined(weight, pool_weight, rows, n_labelled)
-        mean, inverse_scale = _centre_and_scale(rows, weight)
-        x = _aligned(((rows - mean) * inverse_scale).to(dtype))
-        weight = weight.to(dtype)
-        one_hot = F.one_hot(context_y, n_classes).to(dtype).transpose(1, 2)  # (B, C, N)
-        label = 2 * one_hot - 1
-        is_summed = len(x) == 1 and x.shape[1] > MAX_EXACT_ROWS and not torch.is_grad_enabled()
-        ridge, held_out = solve_ridge(
-            x[:, :n_labelled],
-            label,
-            weight[:, :n_labelled],
-            is_centred=not has_pool,
-            is_summed=is_summed,
+        context, rows, held_out = prepare_context(
+            labelled_x,
+            y,
+            n_classes,
+            *more,
+            dtype=self.read_in.weight.dtype,
+            max_exact_rows=MAX_EXACT_ROWS,
         )
-        task_scalars = torch.cat([_task_scalars(x, weight, one_hot), held_out.error], dim=-1)
-        descriptions = no_descriptions(x)
-        if class_vectors is not None:
-            vectors = _aligned(class_vectors)
-            descriptions = read_descriptions(vectors, x, weight, one_hot, dtype)
-        context = Context(
-            mean,
-            inverse_scale,
-            (Landmarks(x, weight, n_labelled),),
-            weight.sum(1),
-            ridge,
-            _pool_operators(x, weight, is_summed=is_summed) if has_pool else x.new_zeros(len(x), 0, 0, x.shape[2]),
-            task_scalars,
-            Sizes(_exponents(task_scalars), _pool_ratio(weight, n_labelled)),
-            descriptions,
-            (),
-        )
-        labelled_x, pool_x = x[:, :n_labelled], x[:, n_labelled:]
-        known = torch.ones_like(label)
+        label, known = rows.label, torch.ones_like(rows.label)
         h, _ = self._tokens(
-            context, labelled_x, label, known, held_out.prediction, held_out.variance, is_pool=False
+            context, rows.labelled_x, label, known, held_out.prediction, held_out.variance, is_pool=False
         )
-        if has_pool:
-            smoothers = context.ridge.weights(pool_x)
-            pool_h, pool_linear, pool_predicted = self._unknown_tokens(context, pool_x, smoothers, is_pool=True)
+        predicted = [held_out.prediction]
+        if context.has_pool:
+            smoothers = context.ridge.weights(rows.pool_x)
+            pool_h, linear, of_pool = self._unknown_tokens(context, rows.pool_x, smoothers, is_pool=True)
             h = torch.cat([h, pool_h], dim=2)
-        if is_summed:
-            predicted = [held_out.prediction, pool_predicted] if has_pool else [held_out.prediction]
-            context, h = self._read_sums(context, h, x, weight, context_y, predicted)
-            return context, self._read_out(h[:, :, n_labelled:], pool_linear) if has_pool else h[..., :0]
-        chunks = _row_chunks(h, x.shape[1], self.config.n_heads)
+            predicted.append(of_pool)
+        context, h = (
+            self._read_sums(context, h, rows, predicted)
+            if context.ridge.is_summed
+            else self._read_rows(context, h, rows)
+        )
+        return context, self._read_out(h[:, :, rows.n_labelled :], linear) if context.has_pool else h[..., :0]
+
+    def _read_rows(self, context: Context, h: Tensor, rows: Rows) -> tuple[Context, Tensor]:
+        """Read a small context: all of its rows see each other."""
+        chunks = _row_chunks(h, rows.x.shape[1], self.config.n_heads)
         # One chunk is the common case: its inner products are then the same tensor in every layer.
-        whole = context.view(x) if len(chunks) == 1 else None
+        whole = context.view(rows.x) if len(chunks) == 1 else None
         layers = []
-        for block in cast("Iterable[GramBlock]", self.blocks):
+        for block in self._blocks():
             layer = block.read(h, context.landmarks[0], context.sizes)
             layers.append(layer)
-            parts = [
-                block(h[:, :, part], whole or context.view(x[:, part]), layer)
-                for part in chunks
-            ]
+            parts = [block(h[:, :, part], whole or context.view(rows.x[:, part]), layer) for part in chunks]
             h = torch.cat(parts, dim=2)
-        logits = self._read_out(h[:, :, n_labelled:], pool_linear) if has_pool else h[..., :0]
-        return replace(context, layers=tuple(layers)), logits
+        return replace(context, layers=tuple(layers)), h
 
     def _read_sums(
-        self, context: Context, h: Tensor, x: Tensor, weight: Tensor, context_y: Tensor, predicted: list[Tensor]
+        self, context: Context, h: Tensor, rows: Rows, predicted: list[Tensor]
     ) -> tuple[Context, Tensor]:
-        """Read many rows: attention looks at landmarks, and of the other messages only sums are kept."""
-        n_classes, width = h.shape[1], h.shape[3]
-        blocks = list(cast("Iterable[GramBlock]", self.blocks))
-        looks_near = [block.looks_near(context.sizes) for block in blocks]
-        n_near = MAX_KEY_ELEMENTS // (2 * n_classes * width * max(1, sum(looks_near)))
-        (few, few_places), (near, near_places) = (
-            _choose_landmarks(x, weight, context_y, predicted, size)
+        """Read a large context: attention looks at landmarks, and sums are kept of the messages of all rows.
+
+        Queries look at more landmarks than rows of the context do, in layers whose attention is near: there few rows
+        have a say, and none stands for another.
+        """
+        blocks, (n_classes, _, width) = self._blocks(), h.shape[1:]
+        is_near = [block.looks_near(context.sizes) for block in blocks]
+        n_near = MAX_KEY_ELEMENTS // (2 * n_classes * width * max(1, sum(is_near)))
+        few, near = (
+            landmarks_of(rows.x, rows.weight, rows.y, predicted, size, LEAST_LANDMARKS)
             for size in (N_LANDMARKS, max(N_LANDMARKS, n_near))
         )
-        reading = replace(context, landmarks=(few,))
-        rows = Rows(
-            x,
-            x * weight[..., None],
-            (x[:, : context_y.shape[1]] - context.ridge.centre) * weight[:, : context_y.shape[1], None],
-            context.ridge.operators,
-            context.pool_operators,
-            max(1, MAX_TOKEN_ELEMENTS // (n_classes * width)),
-        )
+        reading = replace(context, landmarks=(few.landmarks,))
+        summands = rows.summands(context, max(1, MAX_TOKEN_ELEMENTS // (n_classes * width)))
         layers = []
-        for block, is_near in zip(blocks, looks_near, strict=True):
-            sums = block.sum_messages(h, rows)
-            layer = kept = block.read_landmarks(h[:, :, few_places], 0, few, context.sizes, sums)
-            if is_near:
-                kept = block.read_landmarks(h[:, :, near_places], 1, near, context.sizes, sums)
-            layers.append(kept)
-            for part in rows.parts():
-                h[:, :, part] = block(h[:, :, part], reading.view(x[:, part]), layer)
-        return replace(context, landmarks=(few, near), layers=tuple(layers)), h
+        for block, looks_near in zip(blocks, is_near, strict=True):
+            sums = block.sum_messages(h, summands)
+            layer = block.read_landmarks(h[:, :, few.places], 0, few.landmarks, context.sizes, sums)
+            layers.append(
+                block.read_landmarks(h[:, :, near.places], 1, near.landmarks, context.sizes, sums)
+                if looks_near
+                else layer
+            )
+            for part in summands.parts():
+                h[:, :, part] = block(h[:, :, part], reading.view(rows.x[:, part]), layer)
+        return replace(context, landmarks=(few.landmarks, near.landmarks), layers=tuple(layers)), h
 
     def answer(self, context: Context, query_x: Tensor) -> Tensor:
         """Return logits of shape (B, M, C) for queries of shape (B, M, D), each answered by itself."""
@@ -361,39 +247,24 @@ class GramReasoner(Reasoner):
         nearest = MAX_QUERY_RADIUS / direction.norm(dim=-1, keepdim=True).clamp_min(
             torch.finfo(query_x.dtype).tiny
         )
-        x = _aligned((direction * torch.minimum(size, nearest)).to(context.task_scalars.dtype))
+        x = aligned((direction * torch.minimum(size, nearest)).to(context.task_scalars.dtype))
         smoothers = context.ridge.weights(x)
         view = context.view(x, smoothers)
         h, linear, _ = self._unknown_tokens(context, x, smoothers, is_pool=False)
-        for block, layer in zip(self.blocks, context.layers, strict=True):
+        for block, layer in zip(self._blocks(), context.layers, strict=True):
             h = block(h, view, layer)
         logits = self._read_out(h, linear)
-        return self._answer_in_groups(context, given_x, logits) if context.groups else logits
+        if not context.groups:
+            return logits
+        return answer_in_groups(self.answer, OPEN_GROUPS, context, given_x, logits)
 
-    def _answer_in_groups(self, context: Context, query_x: Tensor, group_logits: Tensor) -> Tensor:
-        """Return log-probabilities (1, M, C) of classes, given those of groups.
-
-        A query looks into its `OPEN_GROUPS` most probable groups; in the others it finds all classes equal.
-        """
-        log_group = group_logits.log_softmax(-1)
-        n_open = min(OPEN_GROUPS, len(context.groups))
-        is_open = torch.zeros_like(log_group, dtype=torch.bool).scatter_(
-            -1, log_group.topk(n_open).indices, value=True
-        )
-        answer = log_group.new_empty(*log_group.shape[:2], sum(map(len, context.members)))
-        for number, (group, members) in enumerate(zip(context.groups, context.members, strict=True)):
-            inside = log_group.new_full((log_group.shape[1], len(members)), -math.log(len(members)))
-            rows = is_open[0, :, number].nonzero().squeeze(-1)
-            if len(rows):
-                asked = F.pad(query_x[:, rows], (0, 0, 0, -len(rows) % TILE))
-                inside[rows] = self.answer(group, asked)[0, : len(rows)].log_softmax(-1)
-            answer[..., members] = log_group[..., number : number + 1] + inside
-        return answer
+    def _blocks(self) -> list[GramBlock]:
+        return list(cast("Iterable[GramBlock]", self.blocks))
 
     def _unknown_tokens(
         self, context: Context, x: Tensor, smoothers: Tensor, *, is_pool: bool
     ) -> tuple[Tensor, Tensor, Tensor]:
-        """Tokens (B, C, R, W) of rows without a label, the linear answers that `_read_out` may return to, predictions."""
+        """Tokens (B, C, R, W) of rows without a label, linear answers for `_read_out` to return to, predictions."""
         predicted, variance = context.ridge.predict(x, smoothers)
         unknown = x.new_zeros(predicted.shape[:3])
         tokens, linear = self._tokens(context, x, unknown, unknown, predicted, variance, is_pool=is_pool)
@@ -440,113 +311,6 @@ class GramReasoner(Reasoner):
             for part in (gates.to(linear.dtype) * linear).unbind(-1):
                 logits = logits + part
         return logits.transpose(1, 2)
-
-
-def _centre_and_scale(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
-    """Weighted mean (B, 1, D) and the inverse (B, 1, 1) of the root mean squared norm about it.
-
-    The inverse is 0 where all rows are equal up to rounding: then nothing but the classes' shares is known.
-    """
-    share = (weight / weight.sum(1, keepdim=True))[..., None].to(x.dtype)
-    mean = (share * x).sum(1, keepdim=True)
-    centred = x - mean
-    largest = x.abs().amax(dim=(1, 2), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
-    radius = (share * (centred / largest).square()).sum(dim=(1, 2), keepdim=True).sqrt()
-    rounding = 10 * torch.finfo(x.dtype).eps
-    return mean, torch.where(radius > rounding, 1 / (radius.clamp_min(rounding) * largest), 0.0)
-
-
-def _class_means(x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-    """Return the mean (C, D) of the rows (1, N, D) of each class."""
-    amount = torch.ones_like(x[0, :, 0]) if weight is None else weight[0].to(x.dtype)
-    n_classes = int(y.max()) + 1
-    total = amount.new_zeros(n_classes).index_add(0, y[0], amount)
-    return x.new_zeros(n_classes, x.shape[2]).index_add(0, y[0], x[0] * amount[:, None]) / total[:, None]
-
-
-def _aligned(x: Tensor) -> Tensor:
-    """Pad features with zeros to a multiple of 16.
-
-    Otherwise rows start at unequal offsets from a cache line, and a matrix product may sum the same row in another
-    order in another place: the answer would depend on where in its batch a query stands.
-    """
-    return F.pad(x, (0, -x.shape[-1] % 16))
-
-
-def _joined(weight: Tensor | None, pool_weight: Tensor | None, rows: Tensor, n_labelled: int) -> Tensor:
-    """Return the weights (B, N + U) of all rows; 1 where none were given."""
-    ones = rows.new_ones(rows.shape[:2])
-    labelled = ones[:, :n_labelled] if weight is None else weight.to(rows.dtype)
-    pool = ones[:, n_labelled:] if pool_weight is None else pool_weight.to(rows.dtype)
-    return torch.cat([labelled, pool], dim=1)
-
-
-def _task_scalars(x: Tensor, weight: Tensor, one_hot: Tensor) -> Tensor:
-    """Describe a task to each of its classes: (B, C, 5), the last three of them for `_exponents`.
-
-    The effective dimension is that of all rows, the rest is of the labelled ones.
-    """
-    n_classes, n_labelled = one_hot.shape[1:]
-    labelled = weight[:, :n_labelled]
-    total = labelled.sum(1)  # (B,)
-    count = (one_hot * labelled[:, None]).sum(-1)  # (B, C)
-    scaled = x * weight.sqrt()[..., None]
-    # ||G||_F is the same for X X' and X' X: take the smaller.
-    smaller = scaled @ scaled.mT if x.shape[1] <= x.shape[2] else scaled.mT @ scaled
-    square = smaller.square().sum(dim=(1, 2))
-    every = weight.sum(1)
-    effective = torch.where(square > 0, every.square() / square.clamp_min(torch.finfo(x.dtype).tiny), 1.0)
-    relative = ((count + 1) / (total[:, None] / n_classes + 1)).log()
-    if n_labelled:
-        share, log_total = count / total[:, None], total.log()
-    else:  # what one row would tell of sizes, and nothing of classes
-        share, log_total = torch.full_like(count, 1 / n_classes), torch.zeros_like(total)
-    sizes = torch.stack([torch.full_like(total, math.log(n_classes)), log_total, effective.log()], dim=-1)
-    return torch.cat(
-        [torch.stack([share, relative], dim=-1), sizes[:, None].expand(-1, n_classes, -1)], dim=-1
-    )
-
-
-def _exponents(task_scalars: Tensor) -> Tensor:
-    """Return (B, 3): 1, log N, log effective dimension."""
-    sizes = task_scalars[:, 0, 2:5].clone()
-    sizes[:, 0] = 1
-    return sizes
-
-
-def _pool_ratio(weight: Tensor, n_labelled: int) -> Tensor:
-    """Return the logarithm of (U + 1) / (N + 1), (B,)."""
-    return weight[:, n_labelled:].sum(1).log1p() - weight[:, :n_labelled].sum(1).log1p()
-
-
-def _pool_operators(x: Tensor, weight: Tensor, *, is_summed: bool) -> Tensor:
-    """Return what turns a row into the weights of all rows in a ridge regression, (B, P, N + U or D, D)."""
-    exact = torch.float32 if x.device.type == "mps" else torch.float64
-    solve = inverse_covariance if is_summed else smoother
-    with torch.autocast(x.device.type, enabled=False), torch.no_grad():
-        return solve(x.to(exact), weight.to(exact), POOL_STRENGTHS).to(x.dtype)
-
-
-def _choose_landmarks(
-    x: Tensor, weight: Tensor, context_y: Tensor, predicted: list[Tensor], size: int
-) -> tuple[Landmarks, Tensor]:
-    """Choose landmarks of each class, and of the pool; return their places (L,) as well.
-
-    Rows of a class are spread by how much ridge regression takes them for it, rows of the pool by its best guess.
-    """
-    labels = context_y[0].cpu().numpy()
-    order, *pool = (part[0, :, :, ORDERING_STRENGTH].double().cpu().numpy() for part in predicted)
-    strata = [labels, *(part.argmax(0) for part in pool)]
-    orders = [order[labels, np.arange(len(labels))], *(part.max(0) for part in pool)]
-    weights = np.split(weight[0].double().cpu().numpy(), [len(labels)])
-    places, stand_for = [], []
-    for start, stratum, values, amount in zip([0, len(labels)], strata, orders, weights, strict=False):
-        if len(stratum):
-            chosen, amounts = choose_landmarks(stratum, values, amount, size, LEAST_LANDMARKS)
-            places.append(torch.from_numpy(chosen + start)), stand_for.append(torch.from_numpy(amounts))
-    rows = torch.cat(places).to(x.device)
-    n_labelled = int((rows < len(labels)).sum())
-    return Landmarks(x[:, rows], torch.cat(stand_for)[None].to(weight), n_labelled), rows
 
 
 def _row_chunks(h: Tensor, n_context: int, n_heads: int) -> list[slice]:

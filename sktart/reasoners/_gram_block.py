@@ -14,13 +14,14 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from sktart.reasoners._config import GramConfig
+from sktart.reasoners._landmarks import Landmarks
 from sktart.reasoners._ridge import STRENGTHS
 
 N_OPERATORS = 1 + len(STRENGTHS)  # the inner products, and each ridge regression
 # Ridge regressions on all rows, of what a block takes for their labels.
 POOL_STRENGTHS = (32.0, 4.0)
 N_POOL_OPERATORS = 1 + len(POOL_STRENGTHS)
-# Rows without a label begin with little say, so that training starts from a network that reads labelled rows.
+# Rows without a label begin with little say, so that training starts from a network that reads labelled summands.
 POOL_KEY_BIAS = -4.0
 # Typical spread of the inner-product part of a logit from which on a head looks at near rows only.
 NEAR = 1.5
@@ -61,15 +62,6 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Landmarks:
-    """Rows that attention looks at: all of a small context, and of a large one some that stand for the rest."""
-
-    x: Tensor  # (B, L, D)
-    weight: Tensor  # (B, L)
-    n_labelled: int  # how many have a label; these come first
-
-
-@dataclass(frozen=True)
 class View:
     """How rows stand to those of the context.
 
@@ -97,8 +89,8 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Rows:
-    """The rows of a large context while it is read.
+class Summands:
+    """What sums of messages over the rows of a large context are made of.
 
     Parameters
     ----------
@@ -126,7 +118,7 @@ class Rows:
         return self.centred.shape[1]
 
     def parts(self) -> Iterator[slice]:
-        """Yield slices of rows."""
+        """Yield slices of summands."""
         n_rows = self.x.shape[1]
         for start in range(0, n_rows, self.step):
             yield slice(start, min(start + self.step, n_rows))
@@ -186,7 +178,8 @@ class GramBlock(nn.Module):
         """Do the same for a large context, of tokens (B, C, L, W) of landmarks and what `sum_messages` returned."""
         width = h.shape[-1]
         both = F.linear(self.norm(h), self.key_value_message.weight[: 2 * width])
-        return self._layer(number, landmarks, sizes, *both.chunk(2, dim=-1), *sums)
+        keys, values = both.chunk(2, dim=-1)
+        return self._layer(number, landmarks, sizes, keys, values, *sums)
 
     def _layer(
         self,
@@ -198,6 +191,7 @@ class GramBlock(nn.Module):
         messages: Tensor,
         pool_messages: Tensor,
     ) -> Layer:
+        """Put together what rows look at, with the scalars that are the same for all of them."""
         exponents = sizes.exponents
         keys, values = self._heads(keys).contiguous(), self._heads(values).contiguous()
         return Layer(
@@ -212,24 +206,24 @@ class GramBlock(nn.Module):
             pool_messages,
         )
 
-    def sum_messages(self, h: Tensor, rows: Rows) -> tuple[Tensor, Tensor]:
+    def sum_messages(self, h: Tensor, summands: Summands) -> tuple[Tensor, Tensor]:
         """Sum the messages of tokens (B, C, N + U, W) over rows, each times the row's features and its operator."""
-        width, n_features = h.shape[-1], rows.x.shape[-1]
-        has_pool = h.shape[2] > rows.n_labelled
+        width, n_features = h.shape[-1], summands.x.shape[-1]
+        has_pool = h.shape[2] > summands.n_labelled
         messages = h.new_zeros(*h.shape[:2], n_features, self.message_width)
         pooled = h.new_zeros(*h.shape[:2], n_features * has_pool, self.pool_width * has_pool)
         weight = self.key_value_message.weight[2 * width :]
         first = self.message_width // N_OPERATORS
-        for part in rows.parts():
+        for part in summands.parts():
             normed = self.norm(h[:, :, part])
             if has_pool:
-                pooled += rows.weighted[:, None, part].mT @ self.pool_message(normed)
-            known = slice(part.start, min(part.stop, rows.n_labelled))
+                pooled += summands.weighted[:, None, part].mT @ self.pool_message(normed)
+            known = slice(part.start, min(part.stop, summands.n_labelled))
             if known.start < known.stop:
                 moved = F.linear(normed[:, :, : known.stop - known.start], weight)
-                messages[..., :first] += rows.weighted[:, None, known].mT @ moved[..., :first]
-                messages[..., first:] += rows.centred[:, None, known].mT @ moved[..., first:]
-        return _fold(rows.operators, messages), _fold(rows.pool_operators, pooled)
+                messages[..., :first] += summands.weighted[:, None, known].mT @ moved[..., :first]
+                messages[..., first:] += summands.centred[:, None, known].mT @ moved[..., first:]
+        return _fold(summands.operators, messages), _fold(summands.pool_operators, pooled)
 
     def forward(self, h: Tensor, view: View, layer: Layer) -> Tensor:
         """Update tokens.
@@ -303,9 +297,8 @@ def _move(operators: Sequence[Tensor], messages: Tensor, width: int) -> Tensor:
 
     The first operator moves `width` channels, the others divide the rest.
     """
-    first, *others = operators
-    n_others = (messages.shape[-1] - width) // len(others)
-    parts = messages.split([width, *[n_others] * len(others)], dim=-1)
+    n_others = len(operators) - 1
+    parts = messages.split([width, *[(messages.shape[-1] - width) // n_others] * n_others], dim=-1)
     return torch.cat(
         [operator[:, None].to(part.dtype) @ part for operator, part in zip(operators, parts, strict=True)],
         dim=-1,

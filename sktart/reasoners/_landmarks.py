@@ -1,28 +1,85 @@
 """Which rows of a large context attention looks at, and for how many others each of them stands.
 
-Shapes: N rows, S strata, L landmarks.
+Shapes: B tasks, N labelled rows, U rows without a label, R rows of any kind, L landmarks, D features.
 """
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+# Of the ridge regression along whose predictions landmarks are spread.
+ORDERING_STRENGTH = 1
 
 
-def choose_landmarks(
-    strata: NDArray[np.integer], order: NDArray[np.floating], weight: NDArray[np.floating], size: int, least: int
-) -> tuple[NDArray[np.intp], NDArray[np.floating]]:
-    """Choose about `size` rows, in each stratum evenly spread along an order, by systematic sampling.
+@dataclass(frozen=True)
+class Landmarks:
+    """Rows that attention looks at: all of a small context, and of a large one some that stand for the rest."""
 
-    Nothing is random, and a row of weight 2 is the row twice. A stratum with few rows is taken whole.
+    x: Tensor  # (B, L, D)
+    weight: Tensor  # (B, L)
+    n_labelled: int  # how many have a label; these come first
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """Landmarks of a single task, and their places (L,) among its rows."""
+
+    landmarks: Landmarks
+    places: Tensor
+
+
+def landmarks_of(
+    x: Tensor, weight: Tensor, y: Tensor, predicted: list[Tensor], size: int, least: int
+) -> Chosen:
+    """Choose about `size` labelled rows, and as many without a label.
+
+    Rows of a class are spread by how much ridge regression takes them for it, the others by its best guess.
 
     Parameters
     ----------
-    strata : ndarray of shape (N,)
+    x : Tensor of shape (1, N + U, D)
+        The labelled ones first.
+    weight : Tensor of shape (1, N + U)
+    y : Tensor of shape (1, N)
+    predicted : list of Tensor, of shape (1, C, N, K) and (1, C, U, K)
+        Of labelled rows, each without itself, and of the others where there are any.
+    size, least : int
+        See :func:`choose_landmarks`.
+    """
+    of_labelled, *of_pool = (part[0, :, :, ORDERING_STRENGTH] for part in predicted)
+    strata = [y[0], *(part.argmax(0) for part in of_pool)]
+    orders = [of_labelled.gather(0, y)[0], *(part.amax(0) for part in of_pool)]
+    n_labelled = y.shape[1]
+    places, amounts, start = [], [], 0
+    for stratum, order in zip(strata, orders, strict=True):
+        stop = start + len(stratum)
+        if len(stratum):
+            rows, amount = choose_landmarks(stratum, order, weight[0, start:stop], size=size, least=least)
+            places.append(rows + start)
+            amounts.append(amount)
+        start = stop
+    every = torch.cat(places)
+    count = int((every < n_labelled).sum())
+    return Chosen(Landmarks(x[:, every], torch.cat(amounts)[None], count), every)
+
+
+def choose_landmarks(
+    strata: Tensor, order: Tensor, weight: Tensor, *, size: int, least: int
+) -> tuple[Tensor, Tensor]:
+    """Choose about `size` rows, in each stratum evenly spread along an order, by systematic sampling.
+
+    Nothing is random. A stratum with few rows is taken whole.
+
+    Parameters
+    ----------
+    strata : Tensor of shape (R,)
         Stratum of each row, counted from 0.
-    order : ndarray of shape (N,)
+    order : Tensor of shape (R,)
         What the rows of a stratum are sorted by.
-    weight : ndarray of shape (N,)
+    weight : Tensor of shape (R,)
         Positive.
     size : int
         Landmarks wanted; strata get their share of the weight.
@@ -31,29 +88,32 @@ def choose_landmarks(
 
     Returns
     -------
-    rows : ndarray of shape (L,)
+    rows : Tensor of shape (L,)
         In increasing order.
-    weight : ndarray of shape (L,)
+    weight : Tensor of shape (L,)
         Sums to that of all rows, in each stratum.
 
     Examples
     --------
-    >>> choose_landmarks(np.array([0, 0, 0, 0, 1]), np.array([4.0, 3, 2, 1, 0]), np.ones(5), size=2, least=1)
-    (array([0, 2, 4]), array([2., 2., 1.]))
+    >>> strata, order = torch.tensor([0, 0, 0, 0, 1]), torch.tensor([4.0, 3, 2, 1, 0])
+    >>> choose_landmarks(strata, order, torch.ones(5), size=2, least=1)
+    (tensor([1, 3, 4]), tensor([2., 2., 1.]))
     """
-    share = size / weight.sum()
-    rows, weights = [], []
-    for stratum in np.unique(strata):
-        members = np.flatnonzero(strata == stratum)
-        members = members[np.argsort(order[members], kind="stable")]
-        ends = weight[members].cumsum()
-        wanted = max(least, round(share * ends[-1]))
+    total = float(weight.sum())
+    rows, amounts = [], []
+    for stratum in strata.unique().tolist():
+        members = (strata == stratum).nonzero()[:, 0]
+        members = members[order[members].argsort(stable=True)]
+        ends = weight[members].double().cumsum(0)
+        wanted = max(least, round(size * float(ends[-1]) / total))
         if wanted >= len(members):
-            rows.append(members), weights.append(weight[members])
+            rows.append(members)
+            amounts.append(weight[members])
             continue
         step = ends[-1] / wanted
-        found, times = np.unique(np.searchsorted(ends, (np.arange(wanted) + 0.5) * step), return_counts=True)
-        rows.append(members[found]), weights.append(times * step)
-    chosen = np.concatenate(rows)
-    by_place = np.argsort(chosen)
-    return chosen[by_place], np.concatenate(weights)[by_place]
+        middles = (torch.arange(wanted, device=ends.device, dtype=ends.dtype) + 0.5) * step
+        found, times = torch.searchsorted(ends, middles).unique(return_counts=True)
+        rows.append(members[found])
+        amounts.append((times * step).to(weight))
+    chosen, by_place = torch.cat(rows).sort()
+    return chosen, torch.cat(amounts)[by_place]

@@ -1,7 +1,6 @@
 """The laws of the gram reasoner with unlabelled rows and class descriptions, on random and on shipped weights."""
 
 import copy
-import os
 from dataclasses import replace
 
 import numpy as np
@@ -29,11 +28,7 @@ def random_reasoner():
 
 @pytest.fixture(scope="module", params=["random", "shipped"])
 def reasoner(request):
-    network = (
-        random_reasoner()
-        if request.param == "random"
-        else load_checkpoint(os.environ.get("K", "auto")).reasoner
-    )
+    network = random_reasoner() if request.param == "random" else load_checkpoint().reasoner
     return copy.deepcopy(network).double()
 
 

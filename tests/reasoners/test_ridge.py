@@ -157,3 +157,21 @@ def test_without_rows_all_strengths_are_trusted_alike():
     expected = np.mean(1 / np.array(TEMPERATURES)) / len(STRENGTHS)
     np.testing.assert_allclose(ridge.trust, np.full((1, len(STRENGTHS)), expected))
     assert not ridge.offset.any()
+
+
+@SHAPES
+@pytest.mark.parametrize("is_centred", [True, False])
+def test_sums_over_rows_say_the_same_as_rows(n, d, is_centred):
+    x, label, weight = (torch.from_numpy(part)[None] for part in draw(n, d))
+    x = x if is_centred else x + 5
+    kept, kept_held_out = solve_ridge(x, label, weight, is_centred=is_centred)
+    summed, held_out = solve_ridge(x, label, weight, is_centred=is_centred, is_summed=True)
+    assert summed.operators.shape[2] == d
+    query = torch.from_numpy(np.random.default_rng(1).normal(size=(1, 5, d)))
+    for one, other in zip(
+        summed.predict(query, summed.weights(query)), kept.predict(query, kept.weights(query)), strict=True
+    ):
+        torch.testing.assert_close(one, other)
+    for name in ("prediction", "variance", "error"):
+        torch.testing.assert_close(getattr(held_out, name), getattr(kept_held_out, name))
+    torch.testing.assert_close(summed.trust, kept.trust)
