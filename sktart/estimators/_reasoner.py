@@ -54,7 +54,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         encode y before they fit this one, such as ``VotingClassifier``, hide it.
     max_unlabelled : int or None, default=1000
         Most rows without a label that are read. If there are more, a random draw of that many is read, and `fit` warns.
-        None reads all; time and memory grow with the square of all rows.
+        None reads all; beyond 512 rows of both kinds, time and memory grow with their number.
     batch_size : int or None, default=None
         Query rows in one forward pass, rounded up to a multiple of 8; memory grows with it. None means 256, or fewer
         for long contexts. It changes no bit of an answer.
