@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import cache, partial
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -45,6 +47,7 @@ def resolve_device(device: str) -> torch.device:
     """
     import torch
 
+    _survive_forks()
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -71,6 +74,15 @@ def resolve_dtype(dtype: str) -> torch.dtype:
     if dtype not in known:
         raise ValueError(f"dtype must be one of {sorted(known)}; got {dtype!r}")
     return known[dtype]
+
+
+@cache
+def _survive_forks() -> None:
+    """Let forked children compute on one thread: they have none of their parent's, and would wait for them forever."""
+    import torch
+
+    if hasattr(os, "register_at_fork"):  # there is no fork on Windows
+        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
 
 
 @contextmanager

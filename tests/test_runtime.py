@@ -1,3 +1,7 @@
+import os
+import subprocess
+import sys
+
 import pytest
 import torch
 
@@ -53,3 +57,21 @@ def test_torch_threads_none_changes_nothing():
     before = torch.get_num_threads()
     with torch_threads(None):
         assert torch.get_num_threads() == before
+
+
+FORK = """
+import multiprocessing, numpy, torch
+from sktart import TartReasoner
+torch.set_num_threads(2)
+X = numpy.random.default_rng(0).normal(size=(400, 64))
+model = TartReasoner().fit(X, numpy.arange(400) % 3)
+expected = model.predict_proba(X)
+with multiprocessing.get_context("fork").Pool(1) as pool:
+    print(numpy.array_equal(pool.apply_async(model.predict_proba, (X,)).get(timeout=60), expected))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_forked_child_answers_where_its_parent_used_two_threads():
+    done = subprocess.run([sys.executable, "-c", FORK], capture_output=True, text=True, timeout=120)
+    assert done.stdout == "True\n", done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from numbers import Real
 from typing import Any
 
 import numpy as np
@@ -46,22 +47,29 @@ def split_labels(y: Any, unlabelled: Any) -> tuple[NDArray[np.bool_], NDArray[An
     has_label = np.array(
         [not (is_missing(entry) or _equals(entry, unlabelled)) for entry in entries], dtype=bool
     )
-    if has_label.all():
-        return has_label, np.asarray(y).reshape(values.shape)
-    kept = [entry for entry, keep in zip(entries, has_label, strict=True) if keep]
-    return has_label, values[has_label] if values.dtype.kind != "O" else _of_one_kind(kept)
+    if values.dtype.kind != "O":
+        return has_label, values[has_label]
+    labels = _of_one_kind([entry for entry, keep in zip(entries, has_label, strict=True) if keep])
+    # Texts of a list become an array of texts, those of a column of objects stay what they are.
+    return has_label, labels if isinstance(y, list | tuple) or labels.dtype.kind != "U" else labels.astype(object)
 
 
 def _as_column(y: Any) -> NDArray[Any]:
     """Return labels as an array of one dimension, if they have one, with each entry as it is."""
     if isinstance(y, np.ma.MaskedArray):
         y = [None if hidden else entry for entry, hidden in zip(y.data, np.ma.getmaskarray(y), strict=True)]
+    if not isinstance(getattr(y, "dtype", None), np.dtype):
+        # Extension types of pandas, polars and Arrow: numpy would turn large integers and truth values into floats.
+        of_list = next((getattr(y, name) for name in ("to_pylist", "to_list") if hasattr(y, name)), None)
+        y = y if of_list is None else of_list()
     if isinstance(y, list | tuple) and not any(isinstance(entry, list | tuple | np.ndarray) for entry in y):
         # As an array of its own, numpy would turn a marker beside texts into a text.
         values = np.empty(len(y), dtype=object)
         values[:] = y
         return values
     column: NDArray[Any] = np.asarray(y)
+    if column.dtype.kind == "T":  # numpy's texts of any length, which scikit-learn does not know
+        column = column.astype(object)
     return column.ravel() if column.shape[1:] == (1,) else column
 
 
@@ -159,11 +167,26 @@ def _equals(entry: Any, marker: Any) -> bool:
 
 
 def _of_one_kind(labels: list[Any]) -> NDArray[Any]:
-    """Return labels as an array, and do not turn numbers beside texts into texts."""
-    texts = [isinstance(label, str) for label in labels]
-    if any(texts) and not all(texts):
+    """Return labels as an array that gives them back as they are, and do not turn numbers beside texts into texts."""
+    kinds = [_kind(label) for label in labels]
+    other = next((place for place, kind in enumerate(kinds) if kind != kinds[0]), None)
+    if other is not None:
         raise ValueError(
-            f"labels must be of one kind; got {labels[texts.index(True)]!r} beside {labels[texts.index(False)]!r}: "
-            "turn all but the missing ones into one type, for instance by str"
+            f"labels must be of one kind; got {labels[0]!r} beside {labels[other]!r}: turn all but the missing ones "
+            "into one type, for instance by str"
         )
-    return np.array(labels)
+    if not labels or kinds[0] in ("text", "truth value", "number"):
+        values = np.array(labels)
+        if values.dtype.kind in "biuU" or not all(isinstance(label, int | np.integer) for label in labels):
+            return values
+    values = np.empty(len(labels), dtype=object)  # numpy has no type for them, or one that would round them
+    values[:] = labels
+    return values
+
+
+def _kind(label: Any) -> str:
+    if isinstance(label, str):
+        return "text"
+    if isinstance(label, bool | np.bool_):
+        return "truth value"
+    return "number" if isinstance(label, Real) else type(label).__name__

@@ -215,7 +215,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         """
         check_fitted(self)
         X = validate_queries(self, X)
-        log_proba = self._fitted.log_proba(X)
+        log_proba = self._fitted.log_proba(X).astype(np.float64)
         if np.isnan(log_proba).any():
             raise ValueError(
                 f"features must be small enough for checkpoint {self.checkpoint_!r} to compute with; those of fit, or "

@@ -150,12 +150,16 @@ def validate_known(
     """
     _refuse_all_but_dense_numbers(estimator, X)
     has_label, labels = split_labels(y, unlabelled)
-    if has_label.all():
-        X, labels = validate_data(estimator, X, y, copy=True, dtype=FLOATS)
+    # Neither knows labels such as dates or huge integers, which numpy holds as objects.
+    is_known = labels.dtype.kind != "O" or all(isinstance(label, str) for label in labels)
+    if has_label.all() and is_known:
+        is_plain = isinstance(getattr(y, "dtype", None), np.dtype) and y.dtype.kind not in "OT"
+        X, labels = validate_data(estimator, X, y if is_plain else labels, copy=True, dtype=FLOATS)
     else:
         X = validate_data(estimator, X, copy=True, dtype=FLOATS)
         check_consistent_length(X, has_label)
-    check_classification_targets(labels)
+    if is_known:
+        check_classification_targets(labels)
     weight = np.ones(len(X)) if sample_weight is None else check_sample_weight(sample_weight, len(X))
     used, pool = np.flatnonzero(weight * has_label), np.flatnonzero(weight * ~has_label)
     used_labels = labels[weight[has_label] > 0]
@@ -171,7 +175,8 @@ def validate_known(
     vectors = None
     if described is not None:
         # Three times, as labels that are all different look like a regression target.
-        check_classification_targets(np.repeat(classes, 3))
+        if is_known:
+            check_classification_targets(np.repeat(classes, 3))
         vectors = described.table(classes)
         _warn_of_strangers(classes, codes, vectors)
     return Known(
@@ -254,7 +259,7 @@ def warn_of_draw(n_read: int, n_rows: int) -> None:
     """Warn the caller of ``fit`` that not all rows without a label are read."""
     warnings.warn(
         f"read {n_read} of {n_rows} rows without a label, drawn by random_state: pass max_unlabelled=None to read all, "
-        "which takes time and memory with their square",
+        "which takes time and memory for each",
         UserWarning,
         stacklevel=4,
     )

@@ -1,11 +1,16 @@
 """Missing labels, and vectors that describe classes."""
 
+import re
+from datetime import date
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
 from scipy.sparse import csr_array
 
+from sktart import TartReasoner
 from sktart.estimators._labels import check_class_vectors, merge_labels, split_labels
 
 
@@ -120,3 +125,48 @@ def test_labels_of_another_type_than_those_of_rows():
         ValueError, match="class_vectors must use the labels of y; got '0' beside 0: use the same type"
     ):
         merge_labels(np.array([0, 1]), described)
+
+
+LARGE = [2**53, 2**53 + 1] * 6
+LABELS = {
+    "pandas Int64": (pd.Series(LARGE, dtype="Int64"), int),
+    "pandas boolean": (pd.Series([True, False] * 6, dtype="boolean"), bool),
+    "pandas string": (pd.Series(["a", "b"] * 6, dtype="string"), str),
+    "pandas category": (pd.Series(["a", "b"] * 6, dtype="category"), str),
+    "truth values as objects": (pd.Series([True, False] * 6 + [None], dtype=object).dropna(), bool),
+    "integers as objects": (pd.Series(LARGE, dtype=object), int),
+    "huge integers": ([2**70, 2**70 + 1] * 6, int),
+    "decimals": ([Decimal("1.5"), Decimal("2.5")] * 6, Decimal),
+    "bytes": ([b"a", b"b"] * 6, bytes),
+    "dates": ([date(2020, 1, 1), date(2021, 1, 1)] * 6, date),
+    "numpy texts": (np.array(["a", "b"] * 6, dtype=np.dtypes.StringDType()), str),
+}
+
+
+@pytest.mark.parametrize("y, kind", LABELS.values(), ids=LABELS)
+@pytest.mark.parametrize("some_missing", [False, True])
+def test_labels_come_back_as_they_are(y, kind, some_missing):
+    given = list(y)
+    X = np.random.default_rng(0).normal(size=(12, 3)) + np.arange(12)[:, None] % 2
+    labels = pd.Series([*given[:10], None, None], dtype=getattr(y, "dtype", object)) if some_missing else y
+    if some_missing and kind is str:
+        labels = [*given[:10], None, None]
+    model = TartReasoner().fit(X, labels)
+    assert model.classes_.tolist() == sorted(set(given))
+    assert {type(label) for label in model.predict(X).tolist()} == {kind}
+    assert len(model.unlabelled_rows_) == (2 if some_missing else 0)
+
+
+@pytest.mark.parametrize("module, maker", [("polars", "Series"), ("pyarrow", "array")])
+def test_labels_of_other_tables_come_back_as_they_are(module, maker):
+    make = getattr(pytest.importorskip(module), maker)
+    X = np.random.default_rng(0).normal(size=(12, 3))
+    for given in (LARGE, [True, False] * 6, ["a", "b"] * 6, [*LARGE[:10], None, None]):
+        model = TartReasoner().fit(X, make(given))
+        assert model.classes_.tolist() == sorted({label for label in given if label is not None})
+
+
+@pytest.mark.parametrize("other", [2, "b", date(2020, 1, 1)])
+def test_labels_of_two_kinds_are_refused(other):
+    with pytest.raises(ValueError, match=rf"labels must be of one kind; got True beside {re.escape(repr(other))}: turn"):
+        TartReasoner().fit(np.eye(4), [True, False, True, other])

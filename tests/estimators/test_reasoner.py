@@ -1,5 +1,7 @@
 """TartReasoner as a citizen of scikit-learn."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -264,3 +266,17 @@ def test_bad_queries_are_named(fitted, X, message):
 def test_bad_parameters_are_named(params, message):
     with pytest.raises(ValueError, match=message):
         TartReasoner(**params).fit([[0.0], [1.0]], [0, 1])
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_answers_are_float64_and_go_into_json(iris, dtype):
+    model = TartReasoner(dtype=dtype).fit(iris[0], iris[1] > 0)
+    answers = [
+        getattr(model, name)(iris[2]) for name in ("predict_proba", "predict_log_proba", "decision_function")
+    ]
+    assert {answer.dtype for answer in answers} == {np.dtype("float64")}
+    assert (
+        json.loads(json.dumps(dict(zip(["no", "yes"], answers[0][0], strict=True))))["yes"]
+        == answers[0][0, 1]
+    )
+    np.testing.assert_allclose(answers[0].sum(axis=1), 1, rtol=1e-6)

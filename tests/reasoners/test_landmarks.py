@@ -32,9 +32,7 @@ def test_small_stratum_is_taken_whole():
 
 
 def test_landmarks_are_spread_along_the_order():
-    rows, amounts = choose_landmarks(
-        np.zeros(100, int), -np.arange(100.0), np.ones(100), size=4, least=1
-    )
+    rows, amounts = choose_landmarks(np.zeros(100, int), -np.arange(100.0), np.ones(100), size=4, least=1)
     assert rows.tolist() == [12, 37, 62, 87]
     assert amounts.tolist() == [25] * 4
 
