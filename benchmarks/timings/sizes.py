@@ -75,13 +75,12 @@ def tasks(X: np.ndarray, origin: np.ndarray, n_classes: int, n_rows: int) -> tup
 
 
 def measure(name: str, X: np.ndarray, y: np.ndarray, queries: np.ndarray, repeats: int) -> dict[str, float]:
-    """Return seconds of fit and predictions, milliseconds of one prediction on one thread, and GB of memory."""
+    """Return seconds of fit and predictions, milliseconds of one prediction on one thread, and GB of the whole process."""
     import torch
 
     warnings.simplefilter("ignore")
     make = methods(max(2, min(5, np.bincount(y).min())))[name]
     make().fit(X[:16], np.arange(16) % 2).predict_proba(queries[:16])
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     fits, answers = [], []
     for _ in range(repeats):
         start = perf_counter()
@@ -89,7 +88,7 @@ def measure(name: str, X: np.ndarray, y: np.ndarray, queries: np.ndarray, repeat
         middle = perf_counter()
         model.predict_proba(queries)
         fits.append(middle - start), answers.append(perf_counter() - middle)
-    memory = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 2**20
+    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     torch.set_num_threads(1)
     singles = []
     for row in queries[:50]:
@@ -121,6 +120,7 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
                     cell = pool.apply(measure, (name, *task, 5 if n_rows <= 512 else 1))
                 lines.append({"classes": n_classes, "rows": n_rows, "method": name} | cell)
                 print(lines[-1], flush=True)
+                pd.DataFrame(lines).to_csv(args.cells, index=False, float_format="%.5g")
     return pd.DataFrame(lines)
 
 
@@ -177,7 +177,8 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--data", type=Path, help="without it, cells that were measured before are shown")
+    parser.add_argument("--cells", type=Path, default=Path("benchmarks/results/size_cells.csv"))
     parser.add_argument("--rows", type=int, nargs="+", default=[16, 64, 256, 1024, 4096, 10_000, 100_000])
     parser.add_argument("--classes", type=int, nargs="+", default=[2, 6, 77, 1000])
     parser.add_argument(
@@ -185,7 +186,7 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--picture", type=Path)
     args = parser.parse_args(argv)
-    cells = run(args)
+    cells = run(args) if args.data else pd.read_csv(args.cells)
     print(f"\n{machine()}\n\n{table(cells)}")
     if args.picture:
         picture(cells).savefig(args.picture, dpi=150)

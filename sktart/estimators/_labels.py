@@ -51,7 +51,9 @@ def split_labels(y: Any, unlabelled: Any) -> tuple[NDArray[np.bool_], NDArray[An
         return has_label, values[has_label]
     labels = _of_one_kind([entry for entry, keep in zip(entries, has_label, strict=True) if keep])
     # Texts of a list become an array of texts, those of a column of objects stay what they are.
-    return has_label, labels if isinstance(y, list | tuple) or labels.dtype.kind != "U" else labels.astype(object)
+    return has_label, labels if isinstance(y, list | tuple) or labels.dtype.kind != "U" else labels.astype(
+        object
+    )
 
 
 def _as_column(y: Any) -> NDArray[Any]:

@@ -223,17 +223,19 @@ class GramReasoner(Reasoner):
         )
         reading = replace(context, landmarks=(few.landmarks,))
         summands = rows.summands(context, max(1, MAX_TOKEN_ELEMENTS // (n_classes * width)))
+        parts = list(summands.parts())
+        whole = reading.view(rows.x) if len(parts) == 1 else None
         layers = []
         for block, looks_near in zip(blocks, is_near, strict=True):
-            sums = block.sum_messages(h, summands)
+            sums = block.sum_messages(h, summands, context.sizes)
             layer = block.read_landmarks(h[:, :, few.places], 0, few.landmarks, context.sizes, sums)
             layers.append(
                 block.read_landmarks(h[:, :, near.places], 1, near.landmarks, context.sizes, sums)
                 if looks_near
                 else layer
             )
-            for part in summands.parts():
-                h[:, :, part] = block(h[:, :, part], reading.view(rows.x[:, part]), layer)
+            for part in parts:
+                h[:, :, part] = block(h[:, :, part], whole or reading.view(rows.x[:, part]), layer)
         return replace(context, landmarks=(few.landmarks, near.landmarks), layers=tuple(layers)), h
 
     def answer(self, context: Context, query_x: Tensor) -> Tensor:

@@ -6,7 +6,7 @@ Shapes: B tasks, N context rows, R rows of any kind, C classes, W width, H heads
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from sktart.reasoners._config import GramConfig
 from sktart.reasoners._landmarks import Landmarks
+from sktart.reasoners._message_sums import Summands, fold, move
 from sktart.reasoners._ridge import STRENGTHS
 
 N_OPERATORS = 1 + len(STRENGTHS)  # the inner products, and each ridge regression
@@ -44,9 +45,9 @@ class Layer:
     step : Tensor of shape (B, 1, 1)
         Factor of messages that are moved by inner products.
     keys, values : Tensor of shape (B, C, H, L, W / H)
-    messages : Tensor of shape (B, C, N or D, channels)
-        Of labelled rows, one part of the channels for each operator.
-    pool_messages : Tensor of shape (B, C, N + U or D, channels)
+    messages : Tensor of shape (B, C, N, channels) or (B, D + 1, C channels)
+        Of labelled rows, one part of the channels for each operator; or their sums, see `fold`.
+    pool_messages : Tensor of shape (B, C, N + U, channels) or (B, D + 1, C channels)
         Of all rows; no channels where there is no pool.
     """
 
@@ -69,15 +70,15 @@ class View:
     ----------
     grams : tuple of Tensor of shape (B, R, L)
         Inner products with landmarks, of each kind.
-    movers : tuple of Tensor of shape (B, R, N or D)
-        What moves messages of labelled rows: inner products, and each ridge regression, or all of these at once.
-    pool_movers : tuple of Tensor of shape (B, R, N + U or D)
+    movers : tuple of Tensor of shape (B, R, N), or Tensor of shape (B, R, D)
+        What moves messages of labelled rows: inner products, and each ridge regression; or sums of messages.
+    pool_movers : tuple of Tensor of shape (B, R, N + U), or Tensor of shape (B, R, D)
         The same for all rows, with regressions on all; empty without a pool.
     """
 
     grams: tuple[Tensor, ...]
-    movers: tuple[Tensor, ...]
-    pool_movers: tuple[Tensor, ...]
+    movers: tuple[Tensor, ...] | Tensor
+    pool_movers: tuple[Tensor, ...] | Tensor
 
 
 @dataclass(frozen=True)
@@ -86,42 +87,6 @@ class Sizes:
 
     exponents: Tensor  # (B, 3): 1, log N, log effective dimension
     pool_ratio: Tensor  # (B,), log (U + 1) / (N + 1)
-
-
-@dataclass(frozen=True)
-class Summands:
-    """What sums of messages over the rows of a large context are made of.
-
-    Parameters
-    ----------
-    x : Tensor of shape (B, N + U, D)
-        The labelled ones first.
-    weighted : Tensor of shape (B, N + U, D)
-        Times their weight.
-    centred : Tensor of shape (B, N, D)
-        Labelled rows about their mean, times their weight.
-    operators, pool_operators : Tensor of shape (B, K or P, D, D)
-        Inverse covariances of labelled rows, and of all.
-    step : int
-        Rows taken at once.
-    """
-
-    x: Tensor
-    weighted: Tensor
-    centred: Tensor
-    operators: Tensor
-    pool_operators: Tensor
-    step: int
-
-    @property
-    def n_labelled(self) -> int:
-        return self.centred.shape[1]
-
-    def parts(self) -> Iterator[slice]:
-        """Yield slices of summands."""
-        n_rows = self.x.shape[1]
-        for start in range(0, n_rows, self.step):
-            yield slice(start, min(start + self.step, n_rows))
 
 
 class GramBlock(nn.Module):
@@ -199,31 +164,35 @@ class GramBlock(nn.Module):
             self._say(landmarks, sizes),
             (exponents @ self.sharpness.T).exp(),
             (1 + exponents[:, 1:2] * self.content_scale) / math.sqrt(keys.shape[-1]),
-            (exponents @ self.step).exp()[:, None, None],
+            self._step(sizes),
             keys,
             values,
             messages,
             pool_messages,
         )
 
-    def sum_messages(self, h: Tensor, summands: Summands) -> tuple[Tensor, Tensor]:
-        """Sum the messages of tokens (B, C, N + U, W) over rows, each times the row's features and its operator."""
-        width, n_features = h.shape[-1], summands.x.shape[-1]
-        has_pool = h.shape[2] > summands.n_labelled
-        messages = h.new_zeros(*h.shape[:2], n_features, self.message_width)
-        pooled = h.new_zeros(*h.shape[:2], n_features * has_pool, self.pool_width * has_pool)
+    def sum_messages(self, h: Tensor, summands: Summands, sizes: Sizes) -> tuple[Tensor, Tensor]:
+        """Sum the messages of tokens (B, C, N + U, W), of labelled rows and of all, as `fold` returns them."""
+        width, message_width = h.shape[-1], self.message_width // N_OPERATORS
         weight = self.key_value_message.weight[2 * width :]
-        first = self.message_width // N_OPERATORS
+        has_pool = h.shape[2] > summands.n_labelled
+        shape = (len(h), summands.weighted.shape[2], h.shape[1])
+        sums, pooled = h.new_zeros(*shape, self.message_width), h.new_zeros(*shape, self.pool_width)
         for part in summands.parts():
             normed = self.norm(h[:, :, part])
             if has_pool:
-                pooled += summands.weighted[:, None, part].mT @ self.pool_message(normed)
+                pooled += summands.sum(self.pool_message(normed), part)
             known = slice(part.start, min(part.stop, summands.n_labelled))
             if known.start < known.stop:
-                moved = F.linear(normed[:, :, : known.stop - known.start], weight)
-                messages[..., :first] += summands.weighted[:, None, known].mT @ moved[..., :first]
-                messages[..., first:] += summands.centred[:, None, known].mT @ moved[..., first:]
-        return _fold(summands.operators, messages), _fold(summands.pool_operators, pooled)
+                of_known = normed[:, :, : known.stop - known.start]
+                sums += summands.sum(F.linear(of_known, weight), known)
+        messages = fold(sums, summands.operators, summands.centre, self._step(sizes), message_width)
+        if not has_pool:
+            return messages, h.new_zeros(len(h), 0, 0)
+        total = summands.weighted[..., -1:].sum(1, keepdim=True).rsqrt()
+        return messages, fold(
+            pooled, summands.pool_operators, None, total, self.pool_width // N_POOL_OPERATORS
+        )
 
     def forward(self, h: Tensor, view: View, layer: Layer) -> Tensor:
         """Update tokens.
@@ -236,16 +205,27 @@ class GramBlock(nn.Module):
         """
         normed = self.norm(h)
         attended = self._attend(normed, view.grams[layer.landmarks], layer)
-        first, *others = view.movers
-        moved = _move([first * layer.step, *others], layer.messages, self.message_width // N_OPERATORS)
+        moved = self._move(view.movers, layer.messages, layer.step, h.shape[1])
         mixed = normed.mean(dim=1, keepdim=True).expand_as(normed)
         update = self.out(torch.cat([attended, moved, mixed], dim=-1))
         if layer.pool_messages.shape[-1]:
-            update = update + self.pool_out(
-                _move(view.pool_movers, layer.pool_messages, self.pool_width // N_POOL_OPERATORS)
-            )
+            pooled = self._move(view.pool_movers, layer.pool_messages, None, h.shape[1])
+            update = update + self.pool_out(pooled)
         h = h + update
         return h + self.mlp_out(F.gelu(self.mlp_in(self.mlp_norm(h))))
+
+    def _move(
+        self, movers: Sequence[Tensor] | Tensor, messages: Tensor, step: Tensor | None, n_classes: int
+    ) -> Tensor:
+        """Move messages to rows, (B, C, R, channels): each part of them by its mover, or sums of them at once."""
+        if isinstance(movers, Tensor):
+            return move(movers, messages, n_classes)
+        first, *others = movers
+        return _move([first if step is None else first * step, *others], messages)
+
+    def _step(self, sizes: Sizes) -> Tensor:
+        """Return the factor of messages that are moved by inner products, (B, 1, 1)."""
+        return (sizes.exponents @ self.step).exp()[:, None, None]
 
     def looks_near(self, sizes: Sizes) -> bool:
         """Whether some head looks at near rows only, so that others cannot stand for these."""
@@ -284,21 +264,9 @@ class GramBlock(nn.Module):
         return x.unflatten(-1, (self.n_heads, -1)).transpose(2, 3)
 
 
-def _fold(operators: Tensor, messages: Tensor) -> Tensor:
-    """Multiply each part of sums (B, C, D, channels) but the first by its operator (B, K, D, D)."""
-    if not messages.shape[-1]:
-        return messages
-    first, *others = messages.chunk(operators.shape[1] + 1, dim=-1)
-    return torch.cat([first, *map(torch.matmul, operators[:, :, None].unbind(1), others)], dim=-1)
-
-
-def _move(operators: Sequence[Tensor], messages: Tensor, width: int) -> Tensor:
-    """Move messages (B, C, rows, channels) by operators (B, R, rows): (B, C, R, channels).
-
-    The first operator moves `width` channels, the others divide the rest.
-    """
-    n_others = len(operators) - 1
-    parts = messages.split([width, *[(messages.shape[-1] - width) // n_others] * n_others], dim=-1)
+def _move(operators: list[Tensor], messages: Tensor) -> Tensor:
+    """Move each part of the messages (B, C, rows, channels) by its operator (B, R, rows): (B, C, R, channels)."""
+    parts = messages.chunk(len(operators), dim=-1)
     return torch.cat(
         [operator[:, None].to(part.dtype) @ part for operator, part in zip(operators, parts, strict=True)],
         dim=-1,

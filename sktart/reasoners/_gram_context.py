@@ -14,8 +14,9 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from sktart.reasoners._descriptions import Descriptions, no_descriptions, read_descriptions
-from sktart.reasoners._gram_block import POOL_STRENGTHS, Layer, Sizes, Summands, View
+from sktart.reasoners._gram_block import POOL_STRENGTHS, Layer, Sizes, View
 from sktart.reasoners._landmarks import Landmarks
+from sktart.reasoners._message_sums import Summands
 from sktart.reasoners._ridge import HeldOut, Ridge, inverse_covariance, smoother, solve_ridge
 
 
@@ -47,7 +48,7 @@ class Context:
             grams = tuple(x @ landmarks.x.mT for landmarks in self.landmarks)
             total = self.weight.rsqrt()[:, None, None]
             if self.ridge.is_summed:
-                return View(grams, (x, x - self.ridge.centre), (x * total, x) if self.has_pool else ())
+                return View(grams, x, x)
             weighted = grams[0] * self.landmarks[0].weight[:, None, :]
             if smoothers is None:
                 smoothers = self.ridge.weights(x)
@@ -96,11 +97,17 @@ class Rows:
         """1 for the class of a row and -1 for others, (B, C, N)."""
         return 2 * self.one_hot - 1
 
-    def summands(self, context: Context, step: int) -> Summands:
+    def summands(self, context: Context, rows_at_once: int) -> Summands:
         """Return what sums of messages are made of."""
-        weighted = self.x * self.weight[..., None]
-        centred = (self.labelled_x - context.ridge.centre) * self.weight[:, : self.n_labelled, None]
-        return Summands(self.x, weighted, centred, context.ridge.operators, context.pool_operators, step)
+        weight = self.weight[..., None]
+        return Summands(
+            torch.cat([self.x * weight, weight], dim=-1),
+            self.n_labelled,
+            context.ridge.centre,
+            context.ridge.operators,
+            context.pool_operators,
+            rows_at_once,
+        )
 
 
 def prepare_context(

@@ -168,5 +168,7 @@ def test_labels_of_other_tables_come_back_as_they_are(module, maker):
 
 @pytest.mark.parametrize("other", [2, "b", date(2020, 1, 1)])
 def test_labels_of_two_kinds_are_refused(other):
-    with pytest.raises(ValueError, match=rf"labels must be of one kind; got True beside {re.escape(repr(other))}: turn"):
+    with pytest.raises(
+        ValueError, match=rf"labels must be of one kind; got True beside {re.escape(repr(other))}: turn"
+    ):
         TartReasoner().fit(np.eye(4), [True, False, True, other])
