@@ -26,7 +26,8 @@ def folder(tmp_path):
     (tmp_path / "rows").mkdir()
     X = np.random.default_rng(1).normal(size=(N_ROWS, N_FEATURES)).astype(np.float32)
     frame = pd.DataFrame(X, columns=[f"x{i}" for i in range(N_FEATURES)])
-    for number, part in enumerate(np.array_split(frame, 8)):
+    for number in range(8):
+        part = frame.iloc[250 * number : 250 * (number + 1)]
         part.to_parquet(tmp_path / "rows" / f"{number}.parquet")
     return tmp_path
 
@@ -56,7 +57,7 @@ def test_joblib(model, folder, backend):
 def test_dask_and_a_worker_that_dies(model, folder, dies):
     dataframe = pytest.importorskip("dask.dataframe")
     distributed = pytest.importorskip("dask.distributed")
-    meta = pd.DataFrame({name: pd.Series(dtype="float32") for name in ("p0", "p1", "p2")})
+    meta = pd.DataFrame({name: pd.Series(dtype="float64") for name in ("p0", "p1", "p2")})
     options = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None}
     with distributed.LocalCluster(**options) as cluster, distributed.Client(cluster):
         frame = dataframe.read_parquet(folder / "rows")

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
 import statistics
 import warnings
 from collections.abc import Callable
@@ -75,7 +74,7 @@ def tasks(X: np.ndarray, origin: np.ndarray, n_classes: int, n_rows: int) -> tup
 
 
 def measure(name: str, X: np.ndarray, y: np.ndarray, queries: np.ndarray, repeats: int) -> dict[str, float]:
-    """Return seconds of fit and predictions, milliseconds of one prediction on one thread, and GB of the whole process."""
+    """Return seconds of fit and predictions, milliseconds of one prediction on one thread, and GB of the process."""
     import torch
 
     warnings.simplefilter("ignore")
@@ -88,7 +87,9 @@ def measure(name: str, X: np.ndarray, y: np.ndarray, queries: np.ndarray, repeat
         middle = perf_counter()
         model.predict_proba(queries)
         fits.append(middle - start), answers.append(perf_counter() - middle)
-    memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    # Not `getrusage`, in which a process begins with the memory of the one that started it.
+    status = Path("/proc/self/status").read_text()
+    memory = int(status.partition("VmHWM:")[2].split()[0]) / 2**20
     torch.set_num_threads(1)
     singles = []
     for row in queries[:50]:

@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import typer
 
 from sktart.cli._data import read_folder, read_parts, read_table, take_column
-from sktart.cli._output import Json, print_json, print_result
+from sktart.cli._output import Json, in_a_folder, print_json, print_result
 from sktart.exceptions import SavedModelError
 
 Data = Annotated[
@@ -22,7 +22,7 @@ CHUNK = 2000
 
 def fit(
     data: Data,
-    out: Annotated[Path, typer.Option(help="File for the model.")],
+    out: Annotated[Path, typer.Option(help="File for the model.", callback=in_a_folder)],
     target: Annotated[str | None, typer.Option(help="Column of labels; empty ones are unlabelled.")] = None,
     text: Annotated[list[str] | None, typer.Option(help="Column of texts; repeat for more.")] = None,
     unlabelled: Annotated[str | None, typer.Option(help="Label of rows without a label.")] = None,
@@ -30,7 +30,7 @@ def fit(
         Path | None, typer.Option(help="JSON file: a sentence, or a list of them, for each label.")
     ] = None,
     encoder: Annotated[list[str] | None, typer.Option(help="Name of an encoder; repeat for more.")] = None,
-    time: Annotated[float, typer.Option(help="Seconds for the search.")] = 60.0,
+    time: Annotated[float, typer.Option(help="Seconds for the search.", min=0.1)] = 60.0,
     preset: Annotated[str, typer.Option(help="fast, balanced or thorough.")] = "balanced",
     seed: Annotated[int, typer.Option(help="Seed of the folds and models.")] = 0,
     as_json: Json = False,
@@ -44,8 +44,6 @@ def fit(
     """
     from sktart import AutoTartClassifier, save
 
-    if not out.parent.is_dir():
-        raise ValueError(f"--out must be in a folder that exists; {out.parent} does not: make it first")
     X, y = _read_labelled(data, target)
     model = AutoTartClassifier(
         time_limit=time,
@@ -85,7 +83,9 @@ def _numbers(row: dict[str, Any]) -> list[str]:
 def predict(
     model: Model,
     data: Data,
-    out: Annotated[Path, typer.Option(help="CSV file for the answers, a line for each row.")],
+    out: Annotated[
+        Path, typer.Option(help="CSV file for the answers, a line for each row.", callback=in_a_folder)
+    ],
     proba: Annotated[bool, typer.Option("--proba", help="Add the probability of each class.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -122,7 +122,7 @@ def predict(
 def report(
     model: Model,
     data: Data,
-    out: Annotated[Path, typer.Option(help="HTML file for the report.")],
+    out: Annotated[Path, typer.Option(help="HTML file for the report.", callback=in_a_folder)],
     target: Annotated[str | None, typer.Option(help="Column of labels; empty ones are unlabelled.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+
+
+def in_a_folder(out: Path) -> Path:
+    """Check before any work that a file can be written there."""
+    if not out.parent.is_dir():
+        raise typer.BadParameter(f"must be in a folder that exists; {out.parent} does not: make it first")
+    return out
+
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 

@@ -39,6 +39,21 @@ class ContextRows:
         codes = None if self.codes is None else self.codes[rows]
         return ContextRows(self.x[rows], codes, self.weight[rows], self.numbers[rows])
 
+    def repeated(self) -> ContextRows:
+        """Return each row as often as its weight says, where all weights are whole numbers, else the rows as they are.
+
+        Examples
+        --------
+        >>> rows = ContextRows(np.eye(2), np.array([0, 1]), np.array([2.0, 1.0]), np.arange(2))
+        >>> rows.repeated().numbers
+        array([0, 0, 1])
+        """
+        counts = np.rint(self.weight).astype(int)
+        if (counts == 1).all() or (counts != self.weight).any():
+            return self
+        every = self.take(np.repeat(np.arange(len(self)), counts))
+        return ContextRows(every.x, every.codes, np.ones(len(every)), every.numbers)
+
     def draw(
         self, *, max_rows: int | None, n_draws: int, in_order: bool, random_state: Any
     ) -> list[ContextRows]:

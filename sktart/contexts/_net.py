@@ -111,16 +111,17 @@ class ContextNet(NeuralNet):
             return self.infer(batch[0])
 
     def log_proba(self, rows: np.ndarray) -> np.ndarray:
-        """Return log-probabilities (M, C) for query rows (M, D), in the dtype of the network."""
+        """Return log-probabilities (M, C) for query rows (M, D)."""
         return self.predict_proba(rows)[: len(rows)]
 
 
 def log_probabilities(temperature: float, log_prior_shift: np.ndarray, logits: Tensor) -> Tensor:
-    """Turn logits (M, C) into log-probabilities.
+    """Turn logits (M, C) into log-probabilities, which sum to 1 in float64.
 
     Examples
     --------
     >>> log_probabilities(2.0, np.zeros(2), torch.tensor([[4.0, 0.0]])).exp()
-    tensor([[0.8808, 0.1192]])
+    tensor([[0.8808, 0.1192]], dtype=torch.float64)
     """
-    return (logits / temperature + torch.from_numpy(log_prior_shift).to(logits)).log_softmax(dim=-1)
+    logits = logits.cpu().double()
+    return (logits / temperature + torch.from_numpy(log_prior_shift)).log_softmax(dim=-1)

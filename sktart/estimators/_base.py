@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -86,6 +87,8 @@ class BaseInContext(BaseEstimator):
     def _read_contexts(self, checkpoint: Checkpoint, known: Known) -> tuple[list[Known], list[Any]]:
         """Return what each context holds, and what the reasoner makes of it."""
         reasoner = checkpoint.reasoner
+        if reasoner.reads_in_order:
+            known = replace(known, labelled=known.labelled.repeated())
         self._check_fits(checkpoint, known)
         if reasoner.reads_in_order:
             warn_of_scale(checkpoint.name, known.labelled.x)
@@ -131,8 +134,9 @@ class BaseInContext(BaseEstimator):
             )
         if reasoner.reads_in_order and (rows.weight != 1).any():
             raise ValueError(
-                f"checkpoint {name!r} cannot weigh rows, so sample_weight must be 0 or 1; got "
-                f"{rows.weight[rows.weight != 1][0]:g}: repeat rows, or take 'gram-base'"
+                f"checkpoint {name!r} repeats rows in place of weighing them, so sample_weight must be whole numbers; "
+                f"got {rows.weight[rows.weight != np.rint(rows.weight)][0]:g}: round them, or take 'gram-base', which "
+                "weighs rows"
             )
 
     def _queries_per_chunk(self, checkpoint: Checkpoint, n_rows: int) -> int:

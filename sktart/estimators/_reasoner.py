@@ -145,7 +145,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
             `class_vectors` describes the classes.
         sample_weight : array-like of shape (N,), optional
             Counts of rows, with a sum between 1e-6 and 1e12. A row of weight 0 is left out, one of weight 2 counts
-            twice. So weights that sum to 1 stand for one row, and give unsure answers.
+            twice. So weights that sum to 1 stand for one row, and give unsure answers: `fit` warns.
         class_vectors : dict, optional
             What is said of each class, encoded as the rows are: from a label to an array of shape (D,), or (k, D) for
             several descriptions, which are averaged. At least two classes; they may be without a labelled row. The
@@ -168,11 +168,17 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         -----
         UserWarning
             If a reasoner of the decoder family gets features that are far from unit variance, there are more than
-            `max_unlabelled` rows without a label, or a key of `class_vectors` may be misspelt.
+            `max_unlabelled` rows without a label, weights sum to 1, or a key of `class_vectors` may be misspelt.
         """
         self._check_params()
-        # A fit that fails must not leave the answers of a former one.
-        self.__dict__.pop("_fitted", None)
+        try:
+            return self._fit(X, y, sample_weight, class_vectors)
+        except BaseException:
+            # A fit that fails must not leave the answers of a former one; until then, other threads get these.
+            self.__dict__.pop("_fitted", None)
+            raise
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, class_vectors: Any) -> TartReasoner:
         known, classes = validate_known(self, X, y, sample_weight, class_vectors, self.unlabelled)
         prior_shift = self._prior_shift(known.labelled, classes)
         checkpoint = self._load(known.labelled.x.shape[1])
@@ -215,7 +221,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         """
         check_fitted(self)
         X = validate_queries(self, X)
-        log_proba = self._fitted.log_proba(X).astype(np.float64)
+        log_proba = self._fitted.log_proba(X)
         if np.isnan(log_proba).any():
             raise ValueError(
                 f"features must be small enough for checkpoint {self.checkpoint_!r} to compute with; those of fit, or "

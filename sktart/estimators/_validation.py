@@ -151,7 +151,7 @@ def validate_known(
     _refuse_all_but_dense_numbers(estimator, X)
     has_label, labels = split_labels(y, unlabelled)
     # Neither knows labels such as dates or huge integers, which numpy holds as objects.
-    is_known = labels.dtype.kind != "O" or all(isinstance(label, str) for label in labels)
+    is_known = labels.dtype.kind != "O" or labels.ndim != 1 or all(isinstance(label, str) for label in labels)
     if has_label.all() and is_known:
         is_plain = isinstance(getattr(y, "dtype", None), np.dtype) and y.dtype.kind not in "OT"
         X, labels = validate_data(estimator, X, y if is_plain else labels, copy=True, dtype=FLOATS)
@@ -171,6 +171,13 @@ def validate_known(
         )
     for part in (used, pool):
         _check_total(weight[part])
+    if len(used) > 1 and np.isclose(weight[used].sum(), 1):
+        warnings.warn(
+            f"sample_weight counts rows, and that of {len(used)} labelled rows sums to 1, so together they stand for "
+            f"one row: multiply it by {len(used)} if each row shall count on average as one",
+            UserWarning,
+            stacklevel=4,
+        )
     classes, codes = merge_labels(used_labels, described)
     vectors = None
     if described is not None:
@@ -196,7 +203,7 @@ def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
             f"{rowless[0]!r} is described and has no labelled row, {unsaid[0]!r} has labelled rows and no description: "
             "both are classes now; if they are meant to be one, spell them alike",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -251,7 +258,7 @@ def warn_of_scale(checkpoint: str, X: Any) -> None:
             f"is {size:.3g}: put StandardScaler() or TartTransformer(whiten=True) before it, or take 'gram-base', "
             "which reads any scale",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -261,7 +268,7 @@ def warn_of_draw(n_read: int, n_rows: int) -> None:
         f"read {n_read} of {n_rows} rows without a label, drawn by random_state: pass max_unlabelled=None to read all, "
         "which takes time and memory for each",
         UserWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

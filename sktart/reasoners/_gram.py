@@ -33,6 +33,8 @@ MAX_ATTENTION_ELEMENTS = 2**24
 MAX_EXACT_ROWS = 512
 N_LANDMARKS = 512
 LEAST_LANDMARKS = 8
+# The ridge regression along whose predictions they are spread.
+SPREAD_BY = STRENGTHS.index(1.0)
 # With more classes than this, similar ones are put into groups of at most `GROUP_SIZE`; a query looks into a few.
 MAX_CLASSES = 64
 GROUP_SIZE = 20
@@ -180,14 +182,18 @@ class GramReasoner(Reasoner):
         h, _ = self._tokens(
             context, rows.labelled_x, label, known, held_out.prediction, held_out.variance, is_pool=False
         )
-        predicted = [held_out.prediction]
+        scores = [held_out.prediction[..., SPREAD_BY]]
         if context.has_pool:
             smoothers = context.ridge.weights(rows.pool_x)
-            pool_h, linear, of_pool = self._unknown_tokens(context, rows.pool_x, smoothers, is_pool=True)
+            pool_h, linear, predicted = self._unknown_tokens(context, rows.pool_x, smoothers, is_pool=True)
             h = torch.cat([h, pool_h], dim=2)
-            predicted.append(of_pool)
+            # Without a labelled row, ridge regression says nothing.
+            described = rows.n_labelled == 0 and context.descriptions
+            scores.append(
+                context.descriptions.scores(rows.pool_x) if described else predicted[..., SPREAD_BY]
+            )
         context, h = (
-            self._read_sums(context, h, rows, predicted)
+            self._read_sums(context, h, rows, scores)
             if context.ridge.is_summed
             else self._read_rows(context, h, rows)
         )
@@ -207,7 +213,7 @@ class GramReasoner(Reasoner):
         return replace(context, layers=tuple(layers)), h
 
     def _read_sums(
-        self, context: Context, h: Tensor, rows: Rows, predicted: list[Tensor]
+        self, context: Context, h: Tensor, rows: Rows, scores: list[Tensor]
     ) -> tuple[Context, Tensor]:
         """Read a large context: attention looks at landmarks, and sums are kept of the messages of all rows.
 
@@ -218,7 +224,7 @@ class GramReasoner(Reasoner):
         is_near = [block.looks_near(context.sizes) for block in blocks]
         n_near = MAX_KEY_ELEMENTS // (2 * n_classes * width * max(1, sum(is_near)))
         few, near = (
-            landmarks_of(rows.x, rows.weight, rows.y, predicted, size, LEAST_LANDMARKS)
+            landmarks_of(rows.x, rows.weight, rows.y, scores, size, LEAST_LANDMARKS)
             for size in (N_LANDMARKS, max(N_LANDMARKS, n_near))
         )
         reading = replace(context, landmarks=(few.landmarks,))

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-# Of the ridge regression along whose predictions landmarks are spread.
-ORDERING_STRENGTH = 1
-
 
 @dataclass(frozen=True)
 class Landmarks:
@@ -31,12 +28,10 @@ class Chosen:
     places: Tensor
 
 
-def landmarks_of(
-    x: Tensor, weight: Tensor, y: Tensor, predicted: list[Tensor], size: int, least: int
-) -> Chosen:
+def landmarks_of(x: Tensor, weight: Tensor, y: Tensor, scores: list[Tensor], size: int, least: int) -> Chosen:
     """Choose about `size` labelled rows, and as many without a label.
 
-    Rows of a class are spread by how much ridge regression takes them for it, the others by its best guess.
+    Rows of a class are spread by how much they look like it, the others by how much like the class they look like most.
 
     Parameters
     ----------
@@ -44,12 +39,12 @@ def landmarks_of(
         The labelled ones first.
     weight : Tensor of shape (1, N + U)
     y : Tensor of shape (1, N)
-    predicted : list of Tensor, of shape (1, C, N, K) and (1, C, U, K)
-        Of labelled rows, each without itself, and of the others where there are any.
+    scores : list of Tensor, of shape (1, C, N) and (1, C, U)
+        How much labelled rows, and the others where there are any, look like each class.
     size, least : int
         See :func:`choose_landmarks`.
     """
-    of_labelled, *of_pool = (part[0, :, :, ORDERING_STRENGTH] for part in predicted)
+    of_labelled, *of_pool = (part[0] for part in scores)
     strata = [y[0], *(part.argmax(0) for part in of_pool)]
     orders = [of_labelled.gather(0, y)[0], *(part.amax(0) for part in of_pool)]
     n_labelled = y.shape[1]

@@ -10,7 +10,7 @@ from made_columns import make_frame, make_texts
 from PIL import Image
 
 from sktart import TartReasoner, load, save
-from sktart.cli import _auto
+from sktart.cli import _auto, main
 
 
 @pytest.fixture(scope="module")
@@ -184,14 +184,10 @@ def test_bad_tables_get_one_line(tmp_path, capsys, name, content, words, message
 
 def test_bad_places_and_models(folder, model, tmp_path, capsys):
     table = folder / "labelled.csv"
-    assert_fails(
-        capsys,
-        "--out must be in a folder that exists",
-        "fit --target label",
-        table,
-        "--out",
-        tmp_path / "no" / "m",
-    )
+    nowhere = tmp_path / "no" / "m"
+    for command in (["fit", "--target", "label"], ["predict", str(table)], ["report", str(table)]):
+        assert main([*command, str(table), "--out", str(nowhere)]) == 2
+        assert "must be in a folder that exists" in " ".join(capsys.readouterr().err.split())
     (tmp_path / "said.json").write_text("{")
     assert_fails(
         capsys,

@@ -5,6 +5,7 @@ import pytest
 from direct_decoder import draw
 from sklearn.base import clone
 from sklearn.datasets import load_iris
+from sklearn.ensemble import BaggingClassifier
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
 from tiny_decoder import write_decoder
@@ -95,7 +96,7 @@ def test_in_a_pipeline(folder):
         ),
         (40, 2, 1, None, "at most 39 labelled rows at once; got 40: pass max_context=39 to average over n_"),
         (40, 2, 1, 41, "at most 39 labelled rows at once; got 40"),
-        (30, 4, 2.5, None, r"cannot weigh rows, so sample_weight must be 0 or 1; got 2\.5: repeat rows"),
+        (30, 4, 2.5, None, r"repeats rows .* so sample_weight must be whole numbers; got 2\.5: round them"),
     ],
 )
 def test_what_it_cannot_read_names_the_cure(folder, n_rows, n_features, weight, max_context, message):
@@ -119,3 +120,17 @@ def test_far_from_unit_variance_is_worth_a_warning(folder, task):
         with pytest.warns(UserWarning, match=r"tiny' was trained on .* unit variance, .*StandardScaler\(\)"):
             TartReasoner(folder).fit(scale * X, y)
     TartReasoner().fit(10 * X, y)  # a warning would be an error here
+
+
+def test_whole_weights_are_repeated_rows(folder):
+    X, y = np.random.default_rng(0).normal(size=(4, 3)), np.array([0, 1, 0, 1])
+    weighed = TartReasoner(folder).fit(X, y, [2, 1, 0, 3])
+    assert weighed.context_rows_[0].tolist() == [0, 0, 1, 3, 3, 3]
+    repeated = TartReasoner(folder).fit(X[[0, 0, 1, 3, 3, 3]], y[[0, 0, 1, 3, 3, 3]])
+    assert np.array_equal(weighed.predict_proba(X), repeated.predict_proba(X))
+
+
+def test_bagging_draws_rows_by_counts(folder):
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    bag = BaggingClassifier(TartReasoner(folder, max_context=6), n_estimators=2, random_state=0)
+    assert bag.fit(X, np.arange(20) % 2).predict_proba(X).shape == (20, 2)

@@ -49,7 +49,7 @@ def test_rows_without_a_label_are_found(y, marker, expected):
 
 def test_labels_of_two_kinds_beside_missing_ones():
     with pytest.raises(
-        ValueError, match="labels must be of one kind; got 'a' beside 1: turn all but the missing"
+        ValueError, match="labels must be of one kind; got 1 beside 'a': turn all but the missing"
     ):
         split_labels([1, "a", None], None)
 

@@ -96,6 +96,13 @@ def test_what_may_change_changes_nothing_with_landmarks(reasoner, sums, change, 
 
 
 @pytest.mark.parametrize("change", [moved, reordered])
+def test_what_may_change_changes_nothing_without_any_label(reasoner, sums, change):
+    task, rng = draw(7, u=40)
+    task |= {"context_x": task["context_x"][:, :0], "context_y": task["context_y"][:, :0]}
+    assert_same(answer(reasoner, change(task, rng)), answer(reasoner, task))
+
+
+@pytest.mark.parametrize("change", [moved, reordered])
 def test_what_may_change_changes_nothing_with_groups(reasoner, groups, change):
     task, rng = draw(2, n_classes=7, u=20)
     assert_same(answer(reasoner, change(task, rng)), answer(reasoner, task))
