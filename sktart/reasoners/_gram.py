@@ -260,6 +260,8 @@ class GramReasoner(Reasoner):
         view = context.view(x, smoothers)
         h, linear, _ = self._unknown_tokens(context, x, smoothers, is_pool=False)
         for block, layer in zip(self._blocks(), context.layers, strict=True):
+            if torch.is_grad_enabled():
+                layer = block.for_training(layer, context.landmarks[0], context.sizes)
             h = block(h, view, layer)
         logits = self._read_out(h, linear)
         if not context.groups:

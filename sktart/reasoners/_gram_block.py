@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor, nn
@@ -157,18 +157,22 @@ class GramBlock(nn.Module):
         pool_messages: Tensor,
     ) -> Layer:
         """Put together what rows look at, with the scalars that are the same for all of them."""
-        exponents = sizes.exponents
         keys, values = self._heads(keys).contiguous(), self._heads(values).contiguous()
-        return Layer(
-            number,
+        return Layer(number, *self._scalars(landmarks, sizes), keys, values, messages, pool_messages)
+
+    def for_training(self, layer: Layer, landmarks: Landmarks, sizes: Sizes) -> Layer:
+        """Return the layer with scalars of its own: gradients of two uses would else be added in bfloat16."""
+        say, sharpness, content, step = self._scalars(landmarks, sizes)
+        return replace(layer, say=say, sharpness=sharpness, content=content, step=step)
+
+    def _scalars(self, landmarks: Landmarks, sizes: Sizes) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Return what is the same for all rows that look: say, sharpness, content and step of a layer."""
+        exponents, head_width = sizes.exponents, self.query.out_features // self.n_heads
+        return (
             self._say(landmarks, sizes),
             (exponents @ self.sharpness.T).exp(),
-            (1 + exponents[:, 1:2] * self.content_scale) / math.sqrt(keys.shape[-1]),
+            (1 + exponents[:, 1:2] * self.content_scale) / math.sqrt(head_width),
             self._step(sizes),
-            keys,
-            values,
-            messages,
-            pool_messages,
         )
 
     def sum_messages(self, h: Tensor, summands: Summands, sizes: Sizes) -> tuple[Tensor, Tensor]:

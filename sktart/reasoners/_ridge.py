@@ -129,7 +129,7 @@ def solve_ridge(
     Leaving a row out has a closed form: with leverage h and fit f, the prediction without the row is
     (f - h y) / (1 - h) (Hastie, Tibshirani, Friedman, The Elements of Statistical Learning, section 7.10).
     """
-    dtype = x.dtype
+    dtype, given_x = x.dtype, x
     # Small strengths are too much for float32; the one device that has nothing else keeps it.
     exact = torch.float32 if x.device.type == "mps" else torch.float64
     with torch.autocast(x.device.type, enabled=False), torch.no_grad():
@@ -159,7 +159,7 @@ def solve_ridge(
         error = (share[:, None, :, None] * (target - held_out).square()).sum(2)  # (B, K, C)
         error = ((error + LEAST_ERROR) / (square + LEAST_ERROR)).log()
         trust = _trust(held_out + offset[:, None, None], label, weight)
-        rows = x[:, :0] if is_summed else x.clone()  # a saved context shares no memory
+        rows = given_x[:, :0] if is_summed else given_x - centre.to(dtype)
     held = HeldOut(held_out.permute(0, 3, 2, 1).to(dtype), variance.mT.to(dtype), error.mT.to(dtype))
     solved = (operators, solution, centre, offset, trust, rows)
     return Ridge(*(part.to(dtype) for part in solved)), held
