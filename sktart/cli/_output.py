@@ -14,6 +14,8 @@ def in_a_folder(out: Path) -> Path:
     """Check before any work that a file can be written there."""
     if not out.parent.is_dir():
         raise typer.BadParameter(f"must be in a folder that exists; {out.parent} does not: make it first")
+    if out.is_dir():
+        raise typer.BadParameter(f"must be a file; {out} is a folder: name a file in it")
     return out
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
+from functools import partial, reduce
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
-from sktart.reasoners._base import TILE, Reasoner
+from sktart.reasoners._base import TILE, Reasoner, log_shares
 
 
 class ContextModule(nn.Module):
@@ -28,7 +28,10 @@ class ContextModule(nn.Module):
     def forward(self, query_x: Tensor) -> Tensor:
         """Answer each row by itself."""
         logits = [self.reasoner.answer(context, query_x[None])[0] for context in self.contexts]
-        return logits[0] if len(logits) == 1 else torch.stack(logits).log_softmax(-1).logsumexp(0)
+        if len(logits) == 1:
+            return logits[0]
+        # One by one: the order in which `logsumexp` adds depends on how many rows there are.
+        return reduce(torch.logaddexp, map(log_shares, logits))
 
 
 class Chunks:
@@ -123,5 +126,4 @@ def log_probabilities(temperature: float, log_prior_shift: np.ndarray, logits: T
     >>> log_probabilities(2.0, np.zeros(2), torch.tensor([[4.0, 0.0]])).exp()
     tensor([[0.8808, 0.1192]], dtype=torch.float64)
     """
-    logits = logits.cpu().double()
-    return (logits / temperature + torch.from_numpy(log_prior_shift)).log_softmax(dim=-1)
+    return log_shares(logits.cpu().double() / temperature + torch.from_numpy(log_prior_shift))

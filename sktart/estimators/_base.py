@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 # Attention logits of one chunk of queries when `batch_size` is left to us: bounds memory for long contexts.
 MAX_CHUNK_ELEMENTS = 2**25
 DEFAULT_CHUNK = 256
+# Rows that weights may ask a reasoner for which cannot weigh them.
+MAX_REPEATED = 1_000_000
 
 
 class BaseInContext(BaseEstimator):
@@ -88,6 +90,12 @@ class BaseInContext(BaseEstimator):
         """Return what each context holds, and what the reasoner makes of it."""
         reasoner = checkpoint.reasoner
         if reasoner.reads_in_order:
+            if known.labelled.weight.sum() > MAX_REPEATED:
+                raise ValueError(
+                    f"checkpoint {checkpoint.name!r} repeats rows in place of weighing them, so sample_weight must sum "
+                    f"to at most {MAX_REPEATED:,}; got {known.labelled.weight.sum():.3g}: divide it, or take "
+                    "'gram-base', which weighs rows"
+                )
             known = replace(known, labelled=known.labelled.repeated())
         self._check_fits(checkpoint, known)
         if reasoner.reads_in_order:

@@ -49,17 +49,20 @@ def split_labels(y: Any, unlabelled: Any) -> tuple[NDArray[np.bool_], NDArray[An
     )
     if values.dtype.kind != "O":
         return has_label, values[has_label]
-    labels = _of_one_kind([entry for entry, keep in zip(entries, has_label, strict=True) if keep])
-    # Texts of a list become an array of texts, those of a column of objects stay what they are.
-    return has_label, labels if isinstance(y, list | tuple) or labels.dtype.kind != "U" else labels.astype(
-        object
+    labels = _of_one_kind(
+        [entry for entry, keep in zip(entries, has_label, strict=True) if keep],
+        # Texts of a list become an array of texts, those of a column of objects stay what they are.
+        texts_as_objects=not isinstance(y, list | tuple),
     )
+    return has_label, labels
 
 
 def _as_column(y: Any) -> NDArray[Any]:
     """Return labels as an array of one dimension, if they have one, with each entry as it is."""
     if isinstance(y, np.ma.MaskedArray):
         y = [None if hidden else entry for entry, hidden in zip(y.data, np.ma.getmaskarray(y), strict=True)]
+    if getattr(y, "shape", ())[1:] == (1,) and hasattr(y, "columns"):
+        y = y[y.columns[0]]
     if not isinstance(getattr(y, "dtype", None), np.dtype):
         # Extension types of pandas, polars and Arrow: numpy would turn large integers and truth values into floats.
         of_list = next((getattr(y, name) for name in ("to_pylist", "to_list") if hasattr(y, name)), None)
@@ -168,7 +171,7 @@ def _equals(entry: Any, marker: Any) -> bool:
     return type(entry == marker) in (bool, np.bool_) and bool(entry == marker)
 
 
-def _of_one_kind(labels: list[Any]) -> NDArray[Any]:
+def _of_one_kind(labels: list[Any], *, texts_as_objects: bool = False) -> NDArray[Any]:
     """Return labels as an array that gives them back as they are, and do not turn numbers beside texts into texts."""
     kinds = [_kind(label) for label in labels]
     other = next((place for place, kind in enumerate(kinds) if kind != kinds[0]), None)
@@ -177,7 +180,11 @@ def _of_one_kind(labels: list[Any]) -> NDArray[Any]:
             f"labels must be of one kind; got {labels[0]!r} beside {labels[other]!r}: turn all but the missing ones "
             "into one type, for instance by str"
         )
-    if not labels or kinds[0] in ("text", "truth value", "number"):
+    # An array of texts loses zeros at their ends.
+    is_object = (
+        bool(kinds) and kinds[0] == "text" and (texts_as_objects or any(x.endswith("\0") for x in labels))
+    )
+    if not is_object and (not labels or kinds[0] in ("text", "truth value", "number")):
         values = np.array(labels)
         if values.dtype.kind in "biuU" or not all(isinstance(label, int | np.integer) for label in labels):
             return values

@@ -56,7 +56,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         Most rows without a label that are read. If there are more, a random draw of that many is read, and `fit` warns.
         None reads all; beyond 512 rows of both kinds, time and memory grow with their number.
     batch_size : int or None, default=None
-        Query rows in one forward pass, rounded up to a multiple of 8; memory grows with it. None means 256, or fewer
+        Query rows in one forward pass, rounded up to a multiple of 16; memory grows with it. None means 256, or fewer
         for long contexts. It changes no bit of an answer.
     device : str, default="auto"
         ``"auto"`` or a torch device such as ``"cpu"`` or ``"cuda:1"``.
@@ -171,14 +171,8 @@ class TartReasoner(ClassifierMixin, BaseInContext):
             `max_unlabelled` rows without a label, weights sum to 1, or a key of `class_vectors` may be misspelt.
         """
         self._check_params()
-        try:
-            return self._fit(X, y, sample_weight, class_vectors)
-        except BaseException:
-            # A fit that fails must not leave the answers of a former one; until then, other threads get these.
-            self.__dict__.pop("_fitted", None)
-            raise
-
-    def _fit(self, X: Any, y: Any, sample_weight: Any, class_vectors: Any) -> TartReasoner:
+        # A fit that fails must not leave the answers of a former one.
+        self.__dict__.pop("_fitted", None)
         known, classes = validate_known(self, X, y, sample_weight, class_vectors, self.unlabelled)
         prior_shift = self._prior_shift(known.labelled, classes)
         checkpoint = self._load(known.labelled.x.shape[1])

@@ -176,13 +176,13 @@ def validate_known(
             f"sample_weight counts rows, and that of {len(used)} labelled rows sums to 1, so together they stand for "
             f"one row: multiply it by {len(used)} if each row shall count on average as one",
             UserWarning,
-            stacklevel=4,
+            stacklevel=3,
         )
     classes, codes = merge_labels(used_labels, described)
     vectors = None
     if described is not None:
         # Three times, as labels that are all different look like a regression target.
-        if is_known:
+        if classes.dtype.kind != "O" or isinstance(classes[0], str):
             check_classification_targets(np.repeat(classes, 3))
         vectors = described.table(classes)
         _warn_of_strangers(classes, codes, vectors)
@@ -203,7 +203,7 @@ def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
             f"{rowless[0]!r} is described and has no labelled row, {unsaid[0]!r} has labelled rows and no description: "
             "both are classes now; if they are meant to be one, spell them alike",
             UserWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
 
 
@@ -258,7 +258,7 @@ def warn_of_scale(checkpoint: str, X: Any) -> None:
             f"is {size:.3g}: put StandardScaler() or TartTransformer(whiten=True) before it, or take 'gram-base', "
             "which reads any scale",
             UserWarning,
-            stacklevel=5,
+            stacklevel=4,
         )
 
 
@@ -268,7 +268,7 @@ def warn_of_draw(n_read: int, n_rows: int) -> None:
         f"read {n_read} of {n_rows} rows without a label, drawn by random_state: pass max_unlabelled=None to read all, "
         "which takes time and memory for each",
         UserWarning,
-        stacklevel=5,
+        stacklevel=4,
     )
 
 

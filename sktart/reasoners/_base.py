@@ -12,6 +12,16 @@ from torch import Tensor, nn
 TILE = 16
 
 
+def log_shares(logits: Tensor) -> Tensor:
+    """Return the logarithm of the softmax over the last dimension, in float64, of whole tiles of rows.
+
+    A row has the same bits in any of them: `log_softmax` takes some rows together, and the last ones by themselves.
+    """
+    shifted = logits.cpu().double()
+    shifted = shifted - shifted.amax(-1, keepdim=True)
+    return shifted - shifted.exp().sum(-1, keepdim=True).log()
+
+
 class Reasoner(nn.Module):
     """Reads labelled rows once, then answers for any number of queries, each by itself.
 

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sktart.reasoners._base import TILE
+from sktart.reasoners._base import TILE, log_shares
 
 if TYPE_CHECKING:
     from sktart.reasoners._gram_context import Context
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def group_classes(means: Tensor, size: int) -> list[Tensor]:
     """Divide classes into groups of at most `size`, by halves along the first principal axis of their means.
 
-    Nothing is random, and rotation, translation and scale of all means change nothing.
+    Nothing is random, and rotation, translation and scale of all means change nothing, unless classes tie.
 
     Parameters
     ----------
@@ -101,7 +101,7 @@ def answer_in_groups(
 
     A query looks into its `n_open` most probable groups; in the others it finds all classes equal.
     """
-    log_group = group_logits.log_softmax(-1)
+    log_group = log_shares(group_logits).to(group_logits)
     most_probable = log_group.topk(min(n_open, len(context.groups))).indices
     is_open = torch.zeros_like(log_group, dtype=torch.bool).scatter_(-1, most_probable, value=True)
     log_proba = log_group.new_empty(*log_group.shape[:2], sum(map(len, context.members)))
@@ -110,13 +110,16 @@ def answer_in_groups(
         rows = is_open[0, :, number].nonzero()[:, 0]
         if len(rows):
             tiles = F.pad(query_x[:, rows], (0, 0, 0, -len(rows) % TILE))
-            inside[rows] = answer(group, tiles)[0, : len(rows)].log_softmax(-1)
+            inside[rows] = log_shares(answer(group, tiles))[0, : len(rows)].to(inside)
         log_proba[..., members] = log_group[..., number : number + 1] + inside
     return log_proba
 
 
 def _class_means(x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-    """Return the mean (C, D) of the rows (1, N, D) of each class."""
+    """Return the mean (C, D) of the rows (1, N, D) of each class, in units of the largest feature about their mean."""
+    x = x / x.abs().amax().clamp_min(torch.finfo(x.dtype).tiny)
+    x = x - x.mean(1, keepdim=True)
+    x = x / x.abs().amax().clamp_min(torch.finfo(x.dtype).tiny)
     amount = torch.ones_like(x[0, :, 0]) if weight is None else weight[0].to(x.dtype)
     n_classes = int(y.max()) + 1
     total = amount.new_zeros(n_classes).index_add(0, y[0], amount)

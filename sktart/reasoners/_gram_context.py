@@ -124,8 +124,8 @@ def prepare_context(
 ) -> tuple[Context, Rows, HeldOut]:
     """Centre and scale rows, solve ridge regression on them, and describe the task.
 
-    Parameters are those of :meth:`GramReasoner.read_context`. A single task of more than `max_exact_rows` rows has
-    its rows summed, unless it is trained on.
+    Parameters are those of :meth:`GramReasoner.read_context`. A single task of more than `max_exact_rows` rows, and
+    more rows than features, has its rows summed, unless it is trained on.
     """
     n_labelled = labelled_x.shape[1]
     given = labelled_x if pool_x is None else torch.cat([labelled_x, pool_x], dim=1)
@@ -135,7 +135,9 @@ def prepare_context(
     x = aligned(((given - mean) * inverse_scale).to(dtype))
     weight = weight.to(dtype)
     rows = Rows(x, weight, y, F.one_hot(y, n_classes).to(dtype).transpose(1, 2))
-    is_summed = len(x) == 1 and x.shape[1] > max_exact_rows and not torch.is_grad_enabled()
+    # Sums take the square of the features.
+    is_large = x.shape[1] > max(max_exact_rows, x.shape[2] if max_exact_rows else 0)
+    is_summed = len(x) == 1 and is_large and not torch.is_grad_enabled()
     ridge, held_out = solve_ridge(
         rows.labelled_x, rows.label, weight[:, :n_labelled], is_centred=not has_pool, is_summed=is_summed
     )

@@ -52,7 +52,12 @@ def landmarks_of(x: Tensor, weight: Tensor, y: Tensor, scores: list[Tensor], siz
     for stratum, order in zip(strata, orders, strict=True):
         stop = start + len(stratum)
         if len(stratum):
-            rows, amount = choose_landmarks(stratum, order, weight[0, start:stop], size=size, least=least)
+            # Rows that tie, as all do where ridge regression says nothing, are put in order of their length.
+            by_length = x[0, start:stop].square().sum(-1).argsort(stable=True)
+            parts = (part[by_length] for part in (stratum, order, weight[0, start:stop]))
+            chosen, amount = choose_landmarks(*parts, size=size, least=least)
+            rows, by_place = by_length[chosen].sort()
+            amount = amount[by_place]
             places.append(rows + start)
             amounts.append(amount)
         start = stop

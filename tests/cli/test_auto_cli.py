@@ -188,6 +188,8 @@ def test_bad_places_and_models(folder, model, tmp_path, capsys):
     for command in (["fit", "--target", "label"], ["predict", str(table)], ["report", str(table)]):
         assert main([*command, str(table), "--out", str(nowhere)]) == 2
         assert "must be in a folder that exists" in " ".join(capsys.readouterr().err.split())
+        assert main([*command, str(table), "--out", str(folder)]) == 2
+        assert "must be a file" in " ".join(capsys.readouterr().err.split())
     (tmp_path / "said.json").write_text("{")
     assert_fails(
         capsys,

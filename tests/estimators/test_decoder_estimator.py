@@ -130,6 +130,13 @@ def test_whole_weights_are_repeated_rows(folder):
     assert np.array_equal(weighed.predict_proba(X), repeated.predict_proba(X))
 
 
+def test_a_huge_weight_is_refused_before_rows_are_repeated(folder):
+    with pytest.raises(
+        ValueError, match=r"sample_weight must sum to at most 1,000,000; got 1e\+08: divide it"
+    ):
+        TartReasoner(folder).fit(np.eye(2), [0, 1], [1e8, 1])
+
+
 def test_bagging_draws_rows_by_counts(folder):
     X = np.random.default_rng(0).normal(size=(20, 3))
     bag = BaggingClassifier(TartReasoner(folder, max_context=6), n_estimators=2, random_state=0)

@@ -172,3 +172,18 @@ def test_labels_of_two_kinds_are_refused(other):
         ValueError, match=rf"labels must be of one kind; got True beside {re.escape(repr(other))}: turn"
     ):
         TartReasoner().fit(np.eye(4), [True, False, True, other])
+
+
+def test_labels_of_a_frame_with_one_column_and_texts_that_end_in_zeros_stay_apart():
+    X = np.random.default_rng(0).normal(size=(12, 3))
+    frame = pd.DataFrame({"y": pd.Series([*LARGE[:10], None, None], dtype="Int64")})
+    assert TartReasoner().fit(X, frame).classes_.tolist() == sorted(set(LARGE))
+    for texts in (["a\0", "a"] * 6, np.array(["a\0", "a"] * 6, dtype=object)):
+        assert TartReasoner().fit(X, texts).classes_.tolist() == ["a", "a\0"]
+
+
+@pytest.mark.parametrize("keys", [[date(2020, 1, 1), date(2021, 1, 1)], [2**70, 2**70 + 1]])
+def test_classes_of_any_kind_may_have_descriptions_only(keys):
+    X = np.random.default_rng(0).normal(size=(12, 3))
+    model = TartReasoner().fit(X, [None] * 12, class_vectors=dict(zip(keys, X, strict=False)))
+    assert model.classes_.tolist() == keys

@@ -288,16 +288,3 @@ def test_weights_that_sum_to_one_get_a_warning(iris):
         UserWarning, match=rf"that of {len(X)} labelled rows sums to 1, so .*: multiply it by {len(X)}"
     ):
         TartReasoner().fit(X, y, np.full(len(X), 1 / len(X)))
-
-
-def test_other_threads_get_former_answers_until_a_refit_is_done(iris, monkeypatch):
-    X, y, queries, _ = iris
-    model = TartReasoner().fit(X, y)
-    former, seen = model.predict_proba(queries), []
-    read = TartReasoner._read_contexts
-    monkeypatch.setattr(
-        TartReasoner, "_read_contexts", lambda *args: seen.append(model.predict_proba(queries)) or read(*args)
-    )
-    model.fit(X[::2], y[::2])
-    assert np.array_equal(seen[0], former)
-    assert not np.array_equal(model.predict_proba(queries), former)

@@ -179,6 +179,35 @@ def test_row_has_the_same_bits_alone_shuffled_and_after_a_pickle(n_rows, n_class
     assert np.array_equal(pickle.loads(pickle.dumps(model)).predict_proba(queries), everything)
 
 
+@pytest.mark.parametrize("scale", [1e-120, 1e120, 1e300])
+def test_scale_does_not_matter_to_groups(scale):
+    rng = np.random.default_rng(0)
+    y = np.arange(200) % 100
+    X, queries = rng.normal(size=(200, 8)), rng.normal(size=(5, 8))
+    one, other = (
+        TartReasoner(dtype="float64").fit(factor * X, y).predict_proba(factor * queries)
+        for factor in (1, scale)
+    )
+    np.testing.assert_allclose(other, one, rtol=0, atol=1e-9)
+
+
+def test_averages_of_many_contexts_have_the_same_bits_in_any_call():
+    rng = np.random.default_rng(0)
+    X, queries = rng.normal(size=(90, 6)), rng.normal(size=(300, 6))
+    model = TartReasoner(max_context=40, n_permutations=8, random_state=0).fit(X, np.arange(90) % 3)
+    everything = model.predict_proba(queries)
+    for size in (1, 15, 48, 299):
+        assert np.array_equal(model.predict_proba(queries[:size]), everything[:size])
+
+
+def test_more_features_than_rows_are_read_exactly(reasoner):
+    rng = np.random.default_rng(0)
+    x = torch.from_numpy(rng.normal(size=(1, 600, 700)))
+    with torch.inference_mode():
+        assert not reasoner.read_context(x, torch.arange(600)[None] % 2, 2).ridge.is_summed
+        assert reasoner.read_context(x[..., :500], torch.arange(600)[None] % 2, 2).ridge.is_summed
+
+
 def test_many_rows_are_worth_reading():
     X, y = load_digits(return_X_y=True)
     few = TartReasoner().fit(X[:300], y[:300]).score(X[1200:], y[1200:])
