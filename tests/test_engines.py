@@ -68,20 +68,19 @@ def test_dask_and_a_worker_that_dies(model, folder, dies):
     assert dies == (folder / "died").exists()
 
 
-class Answer:
-    """What a Ray actor does; it gets the model once."""
-
-    def __init__(self, model: TartReasoner) -> None:
-        self.model = model
-
-    def __call__(self, batch: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
-        rows = np.column_stack([batch[f"x{i}"] for i in range(N_FEATURES)])
-        return {"first": rows[:, 0], "proba": self.model.predict_proba(rows)}
-
-
+@pytest.mark.filterwarnings("ignore")  # Ray warns of settings of its own
 def test_ray(model, folder):
     ray = pytest.importorskip("ray")
-    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+
+    class Answer:  # here, as the actors know no module of the tests
+        def __init__(self, model):
+            self.model = model
+
+        def __call__(self, batch):
+            rows = np.column_stack([batch[f"x{i}"] for i in range(N_FEATURES)])
+            return {"first": rows[:, 0], "proba": self.model.predict_proba(rows)}
+
+    ray.init(num_cpus=4, include_dashboard=False, log_to_driver=False)  # two are for reading and writing
     try:
         rows = ray.data.read_parquet(str(folder / "rows"))
         answers = rows.map_batches(Answer, fn_constructor_args=(model,), concurrency=2, batch_size=100)
