@@ -8,16 +8,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from sktart.reasoners._base import TILE, log_shares
-
-if TYPE_CHECKING:
-    from sktart.reasoners._gram_context import Context
+from sktart.reasoners._gram_context import Context, centre_and_scale
 
 
 def group_classes(means: Tensor, size: int) -> list[Tensor]:
@@ -116,11 +113,10 @@ def answer_in_groups(
 
 
 def _class_means(x: Tensor, y: Tensor, weight: Tensor | None) -> Tensor:
-    """Return the mean (C, D) of the rows (1, N, D) of each class, in units of the largest feature about their mean."""
-    x = x / x.abs().amax().clamp_min(torch.finfo(x.dtype).tiny)
-    x = x - x.mean(1, keepdim=True)
-    x = x / x.abs().amax().clamp_min(torch.finfo(x.dtype).tiny)
+    """Return the mean (C, D) of the rows (1, N, D) of each class, centred and scaled."""
     amount = torch.ones_like(x[0, :, 0]) if weight is None else weight[0].to(x.dtype)
+    mean, inverse_scale = centre_and_scale(x, amount[None])
+    x = (x - mean) * inverse_scale
     n_classes = int(y.max()) + 1
     total = amount.new_zeros(n_classes).index_add(0, y[0], amount)
     return x.new_zeros(n_classes, x.shape[2]).index_add(0, y[0], x[0] * amount[:, None]) / total[:, None]

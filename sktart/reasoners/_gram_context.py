@@ -131,12 +131,12 @@ def prepare_context(
     given = labelled_x if pool_x is None else torch.cat([labelled_x, pool_x], dim=1)
     has_pool = given.shape[1] > n_labelled
     weight = _joined(weight, pool_weight, given, n_labelled)
-    mean, inverse_scale = _centre_and_scale(given, weight)
+    mean, inverse_scale = centre_and_scale(given, weight)
     x = aligned(((given - mean) * inverse_scale).to(dtype))
     weight = weight.to(dtype)
     rows = Rows(x, weight, y, F.one_hot(y, n_classes).to(dtype).transpose(1, 2))
     # Sums take the square of the features.
-    is_large = x.shape[1] > max(max_exact_rows, x.shape[2] if max_exact_rows else 0)
+    is_large = x.shape[1] > max(max_exact_rows, x.shape[2])
     is_summed = len(x) == 1 and is_large and not torch.is_grad_enabled()
     ridge, held_out = solve_ridge(
         rows.labelled_x, rows.label, weight[:, :n_labelled], is_centred=not has_pool, is_summed=is_summed
@@ -161,7 +161,7 @@ def prepare_context(
     return context, rows, held_out
 
 
-def _centre_and_scale(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
+def centre_and_scale(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Weighted mean (B, 1, D) and the inverse (B, 1, 1) of the root mean squared norm about it.
 
     The inverse is 0 where all rows are equal up to rounding: then nothing but the classes' shares is known.
