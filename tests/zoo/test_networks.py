@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import sys
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from shutil import copytree
@@ -11,6 +10,7 @@ from threading import Barrier
 import numpy as np
 import pytest
 import torch
+from programs import run_python
 from sklearn.datasets import load_iris
 from sklearn.model_selection import GridSearchCV, cross_val_score
 from sklearn.pipeline import make_pipeline
@@ -82,19 +82,26 @@ def test_locks_that_threads_of_the_parent_held_do_not_hold_up_a_fork():
     assert cache.get(KEYS[0], tiny) is held
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="there is no fork")
-@pytest.mark.filterwarnings("ignore:.*fork")
-def test_a_fork_inherits_the_networks():
-    mine = share_checkpoint()
-    with NETWORKS._lock:
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                status = 0 if share_checkpoint().reasoner is mine.reasoner and NETWORKS.n_built == 1 else 2
-            finally:
-                os._exit(status)
-    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+FORK = """
+import os
+from sktart.zoo._networks import NETWORKS
+from sktart.zoo._registry import share_checkpoint
+mine = share_checkpoint()
+with NETWORKS._lock:
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            status = 0 if share_checkpoint().reasoner is mine.reasoner and NETWORKS.n_built == 1 else 2
+        finally:
+            os._exit(status)
+print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="no fork here")
+def test_a_fork_inherits_the_networks(tmp_path):
+    assert run_python(["-W", "ignore", "-c", FORK], tmp_path) == "0\n"
 
 
 def test_device_and_dtype_are_parts_of_the_key():
