@@ -27,10 +27,13 @@ REMOTE_CODE = "trust_remote_code"
 _PARTS = {
     "BlendedClassifier": "sktart.auto._blend",
     "CachedEncoder": "sktart.encoders.cache._cached",
+    "ContextRows": "sktart.contexts._context_rows",
     "CallableEncoder": "sktart.encoders.models._sklearn",
     "FittedContext": "sktart.contexts._fitted",
+    "Given": "sktart.estimators._given",
     "HubModel": "sktart.encoders._locate",
     "InContextEncoder": "sktart.encoders.in_context._encoder",
+    "Known": "sktart.contexts._known",
     "ModelOptions": "sktart.encoders._options",
     "PackagedEncoder": "sktart.encoders.packaged._encoder",
     "PairedEncoder": "sktart.encoders.models._paired",
@@ -114,6 +117,7 @@ def save(model: Any, path: str | PathLike[str], *, weights: bool = False, contex
 
     from sktart.contexts._fitted import FittedContext
     from sktart.encoders.in_context._encoder import InContextEncoder
+    from sktart.estimators._given import Given
 
     if Path(path).is_dir() or not Path(path).parent.is_dir():
         raise SavedModelError(
@@ -144,7 +148,10 @@ def save(model: Any, path: str | PathLike[str], *, weights: bool = False, contex
             )
     try:
         # The copy has other contexts in the place of those that were fitted.
-        carried = deepcopy(model, {id(part): part.carrying(weights) for part in fitted})
+        memo: dict[int, Any] = {id(part): part.carrying(weights) for part in fitted}
+        if not context:
+            memo |= {id(part): None for part in parts if isinstance(part, Given)}
+        carried = deepcopy(model, memo)
         content = _with_public_names(skops.io.dumps(carried))
         # What cannot come back is refused here, and not where it is needed.
         skops.io.loads(content, trusted=skops.io.get_untrusted_types(data=content))

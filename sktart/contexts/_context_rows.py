@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,38 @@ class ContextRows:
         """Return some of the rows, in the order of `rows`."""
         codes = None if self.codes is None else self.codes[rows]
         return ContextRows(self.x[rows], codes, self.weight[rows], self.numbers[rows])
+
+    def shifted(self, n_rows: int) -> ContextRows:
+        """Let `n_rows` other rows come before these in their numbers."""
+        return replace(self, numbers=self.numbers + n_rows)
+
+    def plus(self, new: ContextRows) -> ContextRows:
+        """Append rows of the same kind."""
+        codes = None
+        if self.codes is not None and new.codes is not None:
+            codes = np.concatenate([self.codes, new.codes])
+        return ContextRows(
+            np.concatenate([self.x, new.x]),
+            codes,
+            np.concatenate([self.weight, new.weight]),
+            np.concatenate([self.numbers, new.numbers]),
+        )
+
+    def latest(self, size: int) -> ContextRows:
+        """Return the `size` rows that came last, but of each class one at least.
+
+        Examples
+        --------
+        >>> rows = ContextRows(np.eye(4), np.array([0, 1, 1, 1]), np.ones(4), np.arange(4))
+        >>> rows.latest(2).numbers
+        array([0, 3])
+        """
+        codes = np.zeros(len(self), dtype=int) if self.codes is None else self.codes
+        newest_first = np.arange(len(self))[::-1]
+        _, first = np.unique(codes[newest_first], return_index=True)
+        is_last_of_class = np.isin(np.arange(len(self)), first)
+        order = newest_first[np.argsort(~is_last_of_class, kind="stable")]
+        return self.take(np.sort(order[:size]))
 
     def repeated(self) -> ContextRows:
         """Return each row as often as its weight says, where all weights are whole numbers, else the rows as they are.

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import torch
 
     from sktart.contexts._net import ContextNet
+    from sktart.reasoners._base import Reasoner
     from sktart.zoo._checkpoint import Checkpoint
 
 FORMAT = 3
@@ -69,6 +70,13 @@ class FittedContext:
         """Return log-probabilities (M, C) for query rows (M, D)."""
         net = self._net
         return (self._restore_net() if net is None else net).log_proba(rows)
+
+    @property
+    def reasoner(self) -> Reasoner:
+        """The network that read the contexts."""
+        net = self._net
+        reasoner: Reasoner = (self._restore_net() if net is None else net).module_.reasoner
+        return reasoner
 
     def carrying(self, weights: bool) -> FittedContext:
         """Return a copy as it comes out of a pickle, that carries the weights of the network, or none."""

@@ -57,24 +57,60 @@ class Known:
             pool = pool.take(np.sort(rng.choice(len(pool), max_pool, replace=False)))
         return [replace(self, labelled=part, pool=pool) for part in drawn]
 
+    @property
+    def has_rows(self) -> NDArray[np.bool_]:
+        """Which classes have a labelled row, (C,)."""
+        return np.isin(np.arange(self.n_classes), np.asarray(self.labelled.codes))
+
+    @property
+    def is_described(self) -> NDArray[np.bool_]:
+        """Which classes have a description, (C,)."""
+        if self.class_vectors is None:
+            return np.zeros(self.n_classes, dtype=bool)
+        return ~np.isnan(self.class_vectors).any(axis=1)
+
+    def recoded(self, codes: NDArray[np.intp], is_kept: NDArray[np.bool_], n_classes: int) -> Known:
+        """Give class `i` the code ``codes[i]``; those that are not kept have neither rows nor a description."""
+        labelled, vectors = self.labelled, None
+        if self.class_vectors is not None:
+            vectors = np.full((n_classes, self.class_vectors.shape[1]), np.nan)
+            vectors[codes[is_kept]] = self.class_vectors[is_kept]
+        labelled = replace(labelled, codes=codes[labelled.codes])
+        return Known(labelled, self.pool, n_classes, vectors)
+
+    def shifted(self, n_rows: int) -> Known:
+        """Let `n_rows` other rows come before these in their numbers."""
+        return replace(self, labelled=self.labelled.shifted(n_rows), pool=self.pool.shifted(n_rows))
+
+    def plus(self, new: Known) -> Known:
+        """Add rows of the same classes; a new description of a class takes the place of a former one."""
+        vectors = self.class_vectors
+        if vectors is None or new.class_vectors is None:
+            vectors = new.class_vectors if vectors is None else vectors
+        else:
+            vectors = np.where(new.is_described[:, None], new.class_vectors, vectors)
+        labelled, pool = self.labelled.plus(new.labelled), self.pool.plus(new.pool)
+        return Known(labelled, pool, self.n_classes, vectors)
+
+    def inputs(self, reasoner: Reasoner, *, merged: bool = True) -> dict[str, NDArray[Any]]:
+        """Return the arrays that `Reasoner.read_context` takes, each of one task; equal rows may be merged."""
+        labelled = self.labelled.merged() if merged and not reasoner.reads_in_order else self.labelled
+        assert labelled.codes is not None
+        arrays = {"context_x": labelled.x, "context_y": labelled.codes, "weight": labelled.weight}
+        if len(self.pool):
+            pool = self.pool.merged()
+            arrays |= {"pool_x": pool.x, "pool_weight": pool.weight}
+        if self.class_vectors is not None:
+            arrays["class_vectors"] = self.class_vectors
+        return arrays
+
     def read(self, reasoner: Reasoner) -> Any:
         """Run everything through a reasoner once, and return what it makes of it, as `Reasoner.read_context` does."""
         import torch
 
-        labelled = self.labelled if reasoner.reads_in_order else self.labelled.merged()
         device = next(reasoner.parameters()).device
-
-        def tensor(values: NDArray[Any]) -> torch.Tensor:
-            return torch.from_numpy(values)[None].to(device)
-
-        more: dict[str, Any] = {}
-        if len(self.pool):
-            pool = self.pool.merged()
-            more = {"pool_x": tensor(pool.x), "pool_weight": tensor(pool.weight)}
-        if self.class_vectors is not None:
-            more["class_vectors"] = tensor(self.class_vectors)
-        assert labelled.codes is not None
+        tensors = {
+            name: torch.from_numpy(array)[None].to(device) for name, array in self.inputs(reasoner).items()
+        }
         with torch.inference_mode():
-            return reasoner.read_context(
-                tensor(labelled.x), tensor(labelled.codes), self.n_classes, tensor(labelled.weight), **more
-            )
+            return reasoner.read_context(**tensors, n_classes=self.n_classes)

@@ -27,11 +27,7 @@ class ContextModule(nn.Module):
 
     def forward(self, query_x: Tensor) -> Tensor:
         """Answer each row by itself."""
-        logits = [self.reasoner.answer(context, query_x[None])[0] for context in self.contexts]
-        if len(logits) == 1:
-            return logits[0]
-        # One by one: the order in which `logsumexp` adds depends on how many rows there are.
-        return reduce(torch.logaddexp, map(log_shares, logits))
+        return averaged([self.reasoner.answer(context, query_x[None])[0] for context in self.contexts])
 
 
 class Chunks:
@@ -116,6 +112,14 @@ class ContextNet(NeuralNet):
     def log_proba(self, rows: np.ndarray) -> np.ndarray:
         """Return log-probabilities (M, C) for query rows (M, D)."""
         return self.predict_proba(rows)[: len(rows)]
+
+
+def averaged(logits: Sequence[Tensor]) -> Tensor:
+    """Average the probabilities of several contexts, given their logits (M, C), and return logits again."""
+    if len(logits) == 1:
+        return logits[0]
+    # One by one: the order in which `logsumexp` adds depends on how many rows there are.
+    return reduce(torch.logaddexp, map(log_shares, logits))
 
 
 def log_probabilities(temperature: float, log_prior_shift: np.ndarray, logits: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from sktart.estimators._validation import (
     Constraint,
     check_params,
     integer,
+    one_of,
     optional,
     warn_of_draw,
     warn_of_scale,
@@ -25,6 +26,7 @@ from sktart.estimators._validation import (
 from sktart.zoo._registry import share_checkpoint
 
 if TYPE_CHECKING:
+    from sktart.reasoners._base import Reasoner
     from sktart.zoo._checkpoint import Checkpoint
 
 # Attention logits of one chunk of queries when `batch_size` is left to us: bounds memory for long contexts.
@@ -45,6 +47,7 @@ class BaseInContext(BaseEstimator):
         "checkpoint": PATH,
         "n_permutations": integer(1),
         "max_context": optional(integer(1)),
+        "context_selection": one_of("random", "recent"),
         "max_unlabelled": optional(integer(1)),
         "batch_size": optional(integer(1)),
         "device": TEXT,
@@ -58,6 +61,7 @@ class BaseInContext(BaseEstimator):
         *,
         n_permutations: int = 1,
         max_context: int | None = None,
+        context_selection: str = "random",
         max_unlabelled: int | None = 1000,
         batch_size: int | None = None,
         device: str = "auto",
@@ -67,6 +71,7 @@ class BaseInContext(BaseEstimator):
         self.checkpoint = checkpoint
         self.n_permutations = n_permutations
         self.max_context = max_context
+        self.context_selection = context_selection
         self.max_unlabelled = max_unlabelled
         self.batch_size = batch_size
         self.device = device
@@ -89,32 +94,36 @@ class BaseInContext(BaseEstimator):
     def _read_contexts(self, checkpoint: Checkpoint, known: Known) -> tuple[list[Known], list[Any]]:
         """Return what each context holds, and what the reasoner makes of it."""
         reasoner = checkpoint.reasoner
-        if reasoner.reads_in_order:
-            if known.labelled.weight.sum() > MAX_REPEATED:
-                raise ValueError(
-                    f"checkpoint {checkpoint.name!r} repeats rows in place of weighing them, so sample_weight must sum "
-                    f"to at most {MAX_REPEATED:,}; got {known.labelled.weight.sum():.3g}: divide it, or take "
-                    "'gram-base', which weighs rows"
-                )
-            known = replace(known, labelled=known.labelled.repeated())
+        if reasoner.reads_in_order and known.labelled.weight.sum() > MAX_REPEATED:
+            raise ValueError(
+                f"checkpoint {checkpoint.name!r} repeats rows in place of weighing them, so sample_weight must sum "
+                f"to at most {MAX_REPEATED:,}; got {known.labelled.weight.sum():.3g}: divide it, or take "
+                "'gram-base', which weighs rows"
+            )
         self._check_fits(checkpoint, known)
         if reasoner.reads_in_order:
             warn_of_scale(checkpoint.name, known.labelled.x)
-        drawn = known.draw(
+        drawn = self._draw_contexts(reasoner, known)
+        if len(drawn[0].pool) < len(known.pool):
+            warn_of_draw(len(drawn[0].pool), len(known.pool))
+        return drawn, [part.read(reasoner) for part in drawn]
+
+    def _draw_contexts(self, reasoner: Reasoner, known: Known) -> list[Known]:
+        """Return what each context holds."""
+        if reasoner.reads_in_order:
+            known = replace(known, labelled=known.labelled.repeated())
+        return known.draw(
             max_rows=self.max_context,
             max_pool=self.max_unlabelled,
             n_draws=self.n_permutations,
             in_order=reasoner.reads_in_order,
             random_state=self.random_state,
         )
-        if len(drawn[0].pool) < len(known.pool):
-            warn_of_draw(len(drawn[0].pool), len(known.pool))
-        return drawn, [part.read(reasoner) for part in drawn]
 
     def _check_fits(self, checkpoint: Checkpoint, known: Known) -> None:
         """Compare data with what the reasoner can take, before any work."""
         reasoner, name = checkpoint.reasoner, checkpoint.name
-        rows = known.labelled
+        rows = known.labelled.repeated() if reasoner.reads_in_order else known.labelled
         n_classes = len(np.unique(np.asarray(rows.codes)))
         n_features = rows.x.shape[1]
         if known.has_more and not reasoner.reads_pool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from copy import copy
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -13,10 +14,11 @@ from sklearn.utils import Tags
 from sktart.estimators._labels import check_described, split_labels
 from sktart.estimators._reasoner import TartReasoner
 from sktart.estimators._transformer import TartTransformer
-from sktart.estimators._validation import check_fitted, check_lengths
+from sktart.estimators._trust import TrustMixin
+from sktart.estimators._validation import check_fitted, check_lengths, validate_queries
 
 
-class TartClassifier(ClassifierMixin, BaseEstimator):
+class TartClassifier(TrustMixin, ClassifierMixin, BaseEstimator):
     """Classifier of texts, images, clips or numbers: a frozen encoder, and a reasoner that reads what you know.
 
     It is ``make_pipeline(TartTransformer(encoder), TartReasoner(checkpoint))`` that reads a sentence or more on each
@@ -48,6 +50,8 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
         Of :class:`TartReasoner`.
     max_context : int or None, default=None
         Of :class:`TartReasoner`: most labelled rows that are read.
+    context_selection : {"random", "recent"}, default="random"
+        Of :class:`TartReasoner`: which rows these are.
     max_unlabelled : int or None, default=1000
         Of :class:`TartReasoner`: most rows without a label that are read.
     device : str, default="auto"
@@ -88,6 +92,7 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
         "class_weight",
         "temperature",
         "max_context",
+        "context_selection",
         "max_unlabelled",
         "device",
         "random_state",
@@ -107,6 +112,7 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
         class_weight: Any = None,
         temperature: float = 1.0,
         max_context: int | None = None,
+        context_selection: str = "random",
         max_unlabelled: int | None = 1000,
         device: str = "auto",
         random_state: Any = None,
@@ -122,6 +128,7 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
         self.class_weight = class_weight
         self.temperature = temperature
         self.max_context = max_context
+        self.context_selection = context_selection
         self.max_unlabelled = max_unlabelled
         self.device = device
         self.random_state = random_state
@@ -150,6 +157,9 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
         """
         for former in ("transformer_", "reasoner_", "classes_"):
             self.__dict__.pop(former, None)
+        return self._fit(X, y, sample_weight, None)
+
+    def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> TartClassifier:
         # All that can be checked before rows are encoded, which may take long.
         descriptions = checked_descriptions(self.class_descriptions, self.unlabelled)
         reasoner = TartReasoner(**{name: getattr(self, name) for name in self._of_reasoner})
@@ -159,9 +169,38 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
         all_labelled = bool(split_labels(y, self.unlabelled)[0].all())
         encoded = transformer.fit_transform(X, y if all_labelled else None)
         vectors = None if descriptions is None else vectors_of_texts(transformer, descriptions)
-        reasoner.fit(encoded, y, sample_weight, class_vectors=vectors)
+        reasoner.partial_fit(encoded, y, classes, sample_weight, class_vectors=vectors)
         self.transformer_, self.reasoner_, self.classes_ = transformer, reasoner, reasoner.classes_
         return self
+
+    def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> TartClassifier:
+        """Add rows to the context, see :meth:`TartReasoner.partial_fit`; the first call is a `fit`.
+
+        Principal components, if any, stay those of the first call.
+        """
+        if not self.__sklearn_is_fitted__():
+            return self._fit(X, y, sample_weight, classes)
+        check_lengths(X, y)
+        encoded = self.transformer_.transform(X)
+        reasoner = copy(self.reasoner_).partial_fit(encoded, y, classes, sample_weight)
+        self.reasoner_, self.classes_ = reasoner, reasoner.classes_
+        return self
+
+    def forget(self, rows: Any) -> TartClassifier:
+        """Leave rows out from now on, see :meth:`TartReasoner.forget`."""
+        check_fitted(self)
+        self.reasoner_ = copy(self.reasoner_).forget(rows)
+        self.classes_ = self.reasoner_.classes_
+        return self
+
+    @property
+    def labelled_rows_(self) -> np.ndarray:
+        """Indices of the labelled rows of positive weight."""
+        return self.reasoner_.labelled_rows_
+
+    def _parts(self, X: Any = None) -> tuple[TartReasoner, Any]:
+        features = None if X is None else validate_queries(self.reasoner_, self.transformer_.transform(X))
+        return self.reasoner_, features
 
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, (M, C), for rows of the kind that ``fit`` saw."""

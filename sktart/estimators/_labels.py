@@ -143,6 +143,23 @@ def merge_labels(labels: NDArray[Any], described: ClassVectors | None) -> tuple[
     return classes, np.searchsorted(classes, labels)
 
 
+def join_labels(labels: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
+    """Return labels of two calls in one array; they must be of one kind.
+
+    Examples
+    --------
+    >>> join_labels(np.array(["a"]), np.array(["bc"])).tolist()
+    ['a', 'bc']
+    """
+    if not len(labels) or not len(more):
+        return labels if len(labels) else more
+    if labels.dtype.kind == more.dtype.kind and labels.dtype.kind != "O":
+        return np.concatenate([labels, more])
+    return _of_one_kind(
+        [*labels.tolist(), *more.tolist()], texts_as_objects="O" in labels.dtype.kind + more.dtype.kind
+    )
+
+
 def _checked_vector(label: Any, value: Any, n_features: int) -> NDArray[Any]:
     try:
         vectors = np.atleast_2d(np.asarray(value.toarray() if issparse(value) else value, dtype=np.float64))

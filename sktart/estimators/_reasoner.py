@@ -12,18 +12,22 @@ from sklearn.utils.class_weight import compute_class_weight
 from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._fitted import FittedContext
 from sktart.estimators._base import BaseInContext
+from sktart.estimators._given import Given
+from sktart.estimators._trust import TrustMixin
 from sktart.estimators._validation import (
     CLASS_WEIGHT,
     MARKER,
     Constraint,
+    check_enough,
     check_fitted,
     number,
-    validate_known,
+    validate_given,
     validate_queries,
+    validate_rows,
 )
 
 
-class TartReasoner(ClassifierMixin, BaseInContext):
+class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
     """Classifier that reads labelled rows as context and answers by one forward pass of a pretrained network.
 
     `fit` trains nothing: it runs the labelled rows through the reasoner once and keeps what the answers need.
@@ -49,6 +53,9 @@ class TartReasoner(ClassifierMixin, BaseInContext):
     max_context : int or None, default=None
         Most rows in one context. If there are more, each context is a random draw of that many, stratified by class,
         whatever the weights (`context_rows_` tells which). None reads all rows; if a reasoner cannot, `fit` says so.
+    context_selection : {"random", "recent"}, default="random"
+        Which rows are read where there are more than `max_context`, or more without a label than `max_unlabelled`:
+        a random draw, or those given last, with one of each class at least. Older rows are then forgotten.
     unlabelled : object, default=None
         One more marker of rows without a label, beside missing labels, such as -1; None for no other. Estimators that
         encode y before they fit this one, such as ``VotingClassifier``, hide it.
@@ -76,6 +83,8 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         Name of the checkpoint in use.
     context_rows_ : list of ndarray of shape (n,)
         Indices of the labelled rows given to `fit` that each context holds, in the order of reading.
+    labelled_rows_ : ndarray of shape (n,)
+        Indices of the labelled rows of positive weight: what :meth:`held_out_proba` answers for.
     unlabelled_rows_ : ndarray of shape (n,)
         Indices of the rows without a label that were read.
 
@@ -111,6 +120,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         temperature: float = 1.0,
         n_permutations: int = 1,
         max_context: int | None = None,
+        context_selection: str = "random",
         unlabelled: Any = None,
         max_unlabelled: int | None = 1000,
         batch_size: int | None = None,
@@ -122,6 +132,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
             checkpoint,
             n_permutations=n_permutations,
             max_context=max_context,
+            context_selection=context_selection,
             max_unlabelled=max_unlabelled,
             batch_size=batch_size,
             device=device,
@@ -173,14 +184,90 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         self._check_params()
         # A fit that fails must not leave the answers of a former one.
         self.__dict__.pop("_fitted", None)
-        known, classes = validate_known(self, X, y, sample_weight, class_vectors, self.unlabelled)
-        prior_shift = self._prior_shift(known.labelled, classes)
+        return self._read(validate_given(self, X, y, sample_weight, class_vectors, self.unlabelled))
+
+    def partial_fit(
+        self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, *, class_vectors: Any = None
+    ) -> TartReasoner:
+        """Add rows to the context; the answers are those of `fit` on all rows so far.
+
+        The context is read anew, which takes as long as `fit` on all rows; ``context_selection="recent"`` with
+        `max_context` bounds it. A call that fails changes nothing.
+
+        Parameters
+        ----------
+        X : array-like of shape (N, D)
+            Features as in the first call.
+        y : array-like of shape (N,)
+            Labels, missing ones included, as in `fit`.
+        classes : array-like of shape (C,), optional
+            All labels that may come. They are `classes_` at once, and a label beside them is an error. Without it,
+            classes are those with a row or a description so far.
+        sample_weight : array-like of shape (N,), optional
+            Counts of these rows.
+        class_vectors : dict, optional
+            As in `fit`; a new description of a class takes the place of a former one.
+
+        Returns
+        -------
+        TartReasoner
+
+        Raises
+        ------
+        ValueError
+            As in `fit`, and for a label that `classes` did not list.
+        """
+        self._check_params()
+        former = self._kept() if self.__sklearn_is_fitted__() else None
+        given = validate_given(
+            self, X, y, sample_weight, class_vectors, self.unlabelled, former=former, listed=classes
+        )
+        return self._read(given)
+
+    def forget(self, rows: Any) -> TartReasoner:
+        """Leave rows out from now on; the answers are those of `fit` without them.
+
+        Parameters
+        ----------
+        rows : int or array-like of int
+            Numbers of the rows, counted from 0 since `fit`, over all calls of `partial_fit`. Others keep theirs.
+
+        Returns
+        -------
+        TartReasoner
+
+        Raises
+        ------
+        ValueError
+            If a row is not there (any more), or no labelled row would be left.
+        """
+        given = self._kept()
+        known = given.known
+        return self._read(given.without(validate_rows(rows, known.labelled.numbers, known.pool.numbers)))
+
+    def _kept(self) -> Given:
+        """Return the rows that are read."""
+        check_fitted(self)
+        if self._given is None:
+            raise ValueError(
+                "this model was saved with context=False and holds no rows, which this method needs: fit it again, or "
+                "save it with context=True"
+            )
+        return self._given
+
+    def _parts(self, X: Any = None) -> tuple[TartReasoner, Any]:
+        return self, None if X is None else validate_queries(self, X)
+
+    def _read(self, given: Given) -> TartReasoner:
+        """Read a context, and keep what answers need."""
+        check_enough(given)
+        if self.context_selection == "recent":
+            given = given.latest(self.max_context, self.max_unlabelled)
+        known = given.known
+        prior_shift = self._prior_shift(known.labelled, given.classes)
         checkpoint = self._load(known.labelled.x.shape[1])
         drawn, contexts = self._read_contexts(checkpoint, known)
-        self.classes_, self.checkpoint_ = classes, checkpoint.name
-        self.context_rows_ = [part.labelled.numbers for part in drawn]
-        self.unlabelled_rows_ = drawn[0].pool.numbers.copy()
-        self._fitted = FittedContext(
+        fitted = FittedContext(
             checkpoint,
             contexts,
             device=self.device,
@@ -189,6 +276,13 @@ class TartReasoner(ClassifierMixin, BaseInContext):
             temperature=self.temperature,
             log_prior_shift=prior_shift,
         )
+        # Copies, so that nobody changes what is kept.
+        self.classes_, self.checkpoint_ = given.classes.copy(), checkpoint.name
+        self.context_rows_ = [part.labelled.numbers.copy() for part in drawn]
+        self.labelled_rows_ = known.labelled.numbers.copy()
+        self.unlabelled_rows_ = drawn[0].pool.numbers.copy()
+        self._given: Given | None = given
+        self._fitted = fitted
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:

@@ -22,6 +22,7 @@ from sklearn.utils.validation import (
 
 from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._known import Known
+from sktart.estimators._given import Given
 from sktart.estimators._labels import check_class_vectors, merge_labels, split_labels
 from sktart.rows._texts import holds_text
 
@@ -109,6 +110,12 @@ def check_params(estimator: BaseEstimator, constraints: Mapping[str, Constraint]
         raise ValueError("\n".join(problems))
 
 
+def require(name: str, value: Any, constraint: Constraint) -> None:
+    """Hold an argument of a method against its rule."""
+    if not constraint.holds(value):
+        raise ValueError(f"{name} must be {constraint.rule}; got {value!r}")
+
+
 def check_fitted(estimator: BaseEstimator) -> None:
     """Raise scikit-learn's ``NotFittedError`` before the first ``fit``."""
     check_is_fitted(estimator)
@@ -124,10 +131,18 @@ def record_features(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
     validate_data(estimator, X, reset=reset, skip_check_array=True)
 
 
-def validate_known(
-    estimator: BaseEstimator, X: Any, y: Any, sample_weight: Any, class_vectors: Any, unlabelled: Any
-) -> tuple[Known, Any]:
-    """Check what a classifier is given to read, and leave out rows of weight 0.
+def validate_given(
+    estimator: BaseEstimator,
+    X: Any,
+    y: Any,
+    sample_weight: Any,
+    class_vectors: Any,
+    unlabelled: Any,
+    *,
+    former: Given | None = None,
+    listed: Any = None,
+) -> Given:
+    """Check what a classifier is given to read, leave out rows of weight 0, and add it to what was there before.
 
     Parameters
     ----------
@@ -140,23 +155,26 @@ def validate_known(
     class_vectors : dict or None
         From labels to vectors, see :func:`~sktart.estimators._labels.check_class_vectors`.
     unlabelled : object
+    former : Given, optional
+        What was given before, as X must have the same features.
+    listed : array-like of shape (C,), optional
+        All labels that there may be.
 
     Returns
     -------
-    known : Known
-        Copies of the rows with a positive weight.
-    classes : ndarray of shape (C,)
-        Their labels and those of `class_vectors`, sorted.
+    Given
+        With copies of the rows.
     """
     _refuse_all_but_dense_numbers(estimator, X)
     has_label, labels = split_labels(y, unlabelled)
     # Neither knows labels such as dates or huge integers, which numpy holds as objects.
     is_known = labels.dtype.kind != "O" or labels.ndim != 1 or all(isinstance(label, str) for label in labels)
+    rules: dict[str, Any] = {"copy": True, "dtype": FLOATS, "reset": former is None}
     if has_label.all() and is_known:
         is_plain = isinstance(getattr(y, "dtype", None), np.dtype) and y.dtype.kind not in "OT"
-        X, labels = validate_data(estimator, X, y if is_plain else labels, copy=True, dtype=FLOATS)
+        X, labels = validate_data(estimator, X, y if is_plain else labels, **rules)
     else:
-        X = validate_data(estimator, X, copy=True, dtype=FLOATS)
+        X = validate_data(estimator, X, **rules)
         check_consistent_length(X, has_label)
     if is_known:
         check_classification_targets(labels)
@@ -164,20 +182,6 @@ def validate_known(
     used, pool = np.flatnonzero(weight * has_label), np.flatnonzero(weight * ~has_label)
     used_labels = labels[weight[has_label] > 0]
     described = None if class_vectors is None else check_class_vectors(class_vectors, X.shape[1], unlabelled)
-    if not len(used) and described is None:
-        raise ValueError(
-            f"y must have a label for at least one row of positive weight; got {len(X)} rows without: give some a "
-            "label, or describe two classes or more, by class_vectors here or class_descriptions of TartClassifier"
-        )
-    for part in (used, pool):
-        _check_total(weight[part])
-    if len(used) > 1 and np.isclose(weight[used].sum(), 1):
-        warnings.warn(
-            f"sample_weight counts rows, and that of {len(used)} labelled rows sums to 1, so together they stand for "
-            f"one row: multiply it by {len(used)} if each row shall count on average as one",
-            UserWarning,
-            stacklevel=3,
-        )
     classes, codes = merge_labels(used_labels, described)
     vectors = None
     if described is not None:
@@ -186,12 +190,76 @@ def validate_known(
             check_classification_targets(np.repeat(classes, 3))
         vectors = described.table(classes)
         _warn_of_strangers(classes, codes, vectors)
-    return Known(
+    known = Known(
         ContextRows(X[used], codes, weight[used], used),
         ContextRows(X[pool], None, weight[pool], pool),
         len(classes),
         vectors,
-    ), classes
+    )
+    given = Given(known, classes, np.zeros(len(classes), dtype=bool), len(X))
+    if listed is not None:
+        given = _with_listed(given, listed, unlabelled)
+    if former is not None:
+        _check_listed(former, given)
+        given = former.plus(given)
+    check_enough(given)
+    return given
+
+
+def _with_listed(given: Given, listed: Any, unlabelled: Any) -> Given:
+    """Add classes that a user listed, which may be without a row."""
+    is_label, labels = split_labels(listed, unlabelled)
+    if labels.ndim != 1 or not len(labels) or not is_label.all():
+        raise ValueError(f"classes must be a list of labels, none of them missing; got {listed!r}")
+    labels = np.unique(labels)
+    nothing = given.known.labelled.take(np.arange(0))
+    empty = Known(nothing, given.known.pool.take(np.arange(0)), len(labels))
+    every = Given(empty, labels, np.ones(len(labels), dtype=bool), 0)
+    _check_listed(every, given)
+    return every.plus(given)
+
+
+def _check_listed(former: Given, given: Given) -> None:
+    """Refuse labels that are not among the classes that were listed, if any were."""
+    strange = given.classes[~np.isin(given.classes, former.classes)]
+    if former.is_listed.any() and len(strange):
+        raise ValueError(
+            f"y must hold labels among the classes that partial_fit was given, {former.classes.tolist()}; got "
+            f"{strange.tolist()[0]!r}: list it there as well, or leave classes out"
+        )
+
+
+def check_enough(given: Given) -> None:
+    """Check that there is something to read, and that weights count rows."""
+    labelled, pool = given.known.labelled, given.known.pool
+    if not len(labelled) and given.known.class_vectors is None:
+        raise ValueError(
+            f"y must have a label for at least one row of positive weight; got {len(pool)} rows without: give some a "
+            "label, or describe two classes or more, by class_vectors here or class_descriptions of TartClassifier"
+        )
+    for part in (labelled, pool):
+        _check_total(part.weight)
+    if len(labelled) > 1 and np.isclose(labelled.weight.sum(), 1):
+        warnings.warn(
+            f"sample_weight counts rows, and that of {len(labelled)} labelled rows sums to 1, so together they stand "
+            f"for one row: multiply it by {len(labelled)} if each row shall count on average as one",
+            UserWarning,
+            stacklevel=4,
+        )
+
+
+def validate_rows(rows: Any, *known: Any) -> Any:
+    """Check numbers of rows that are to be forgotten, against those that are there."""
+    numbers = np.atleast_1d(np.asarray(rows))
+    if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and numbers.size):
+        raise ValueError(f"rows must be numbers of rows, such as [0, 3]; got {rows!r}")
+    absent = np.setdiff1d(numbers, np.concatenate(known))
+    if len(absent):
+        raise ValueError(
+            f"rows must be numbers of rows that are there; {absent[0]} is not: rows are counted from 0 since fit, and "
+            "keep their numbers when others are forgotten"
+        )
+    return numbers
 
 
 def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:

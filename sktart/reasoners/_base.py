@@ -10,6 +10,8 @@ from torch import Tensor, nn
 # Queries come in multiples of this many. Matrix products then give a row the same bits, however many others there are;
 # with fewer rows, other kernels would add in another order.
 TILE = 16
+# Attention logits in one pass over several contexts.
+MAX_PASS_ELEMENTS = 2**22
 
 
 def log_shares(logits: Tensor) -> Tensor:
@@ -55,6 +57,10 @@ class Reasoner(nn.Module):
     def reads_pool(self) -> bool:
         """Whether `read_context` takes rows without a label and class descriptions as well."""
         return False
+
+    def contexts_at_once(self, n_rows: int, n_classes: int) -> int:
+        """Return how many contexts of a size one call of `read_context` may read."""
+        return max(1, MAX_PASS_ELEMENTS // (n_rows**2 * self.config.n_heads))
 
     @abstractmethod
     def read_context(

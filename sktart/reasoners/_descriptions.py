@@ -59,7 +59,7 @@ def read_descriptions(
     dtype : torch.dtype
         Of the answer.
     """
-    with torch.autocast(x.device.type, enabled=False), torch.no_grad():
+    with torch.autocast(x.device.type, enabled=False):
         described = ~class_vectors.isnan().any(-1, keepdim=True)  # (B, C, 1)
         vectors = class_vectors.where(described, 0.0)
         mean = vectors.sum(1, keepdim=True) / described.sum(1, keepdim=True).clamp_min(1)

@@ -110,6 +110,11 @@ class GramReasoner(Reasoner):
         """Whether the network reads rows without a label, and class descriptions."""
         return self.config.pool_message_width > 0
 
+    def contexts_at_once(self, n_rows: int, n_classes: int) -> int:
+        """Return how many contexts of a size one call may read: a large one, or one of many classes, alone."""
+        is_large = n_rows > MAX_EXACT_ROWS or n_classes > MAX_CLASSES
+        return 1 if is_large else super().contexts_at_once(n_rows, n_classes)
+
     def loss(
         self,
         context_x: Tensor,

@@ -234,5 +234,5 @@ def _pool_operators(x: Tensor, weight: Tensor, *, is_summed: bool) -> Tensor:
     """Return what turns a row into the weights of all rows in a ridge regression, (B, P, N + U or D, D)."""
     exact = torch.float32 if x.device.type == "mps" else torch.float64
     solve = inverse_covariance if is_summed else smoother
-    with torch.autocast(x.device.type, enabled=False), torch.no_grad():
+    with torch.autocast(x.device.type, enabled=False):
         return solve(x.to(exact), weight.to(exact), POOL_STRENGTHS).to(x.dtype)

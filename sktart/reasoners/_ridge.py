@@ -132,7 +132,7 @@ def solve_ridge(
     dtype, given_x = x.dtype, x
     # Small strengths are too much for float32; the one device that has nothing else keeps it.
     exact = torch.float32 if x.device.type == "mps" else torch.float64
-    with torch.autocast(x.device.type, enabled=False), torch.no_grad():
+    with torch.autocast(x.device.type, enabled=False):
         x, weight, label = x.to(exact), weight.to(exact), label.to(exact)
         share = weight / weight.sum(1, keepdim=True)
         centre = x.new_zeros(len(x), 1, x.shape[2])
