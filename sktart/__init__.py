@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from sktart.encoders.in_context._prompt import Prompt
     from sktart.estimators._classifier import TartClassifier
     from sktart.estimators._folds import LabelledFolds
+    from sktart.estimators._influence_display import InfluenceDisplay
     from sktart.estimators._reasoner import TartReasoner
     from sktart.estimators._transformer import TartTransformer
     from sktart.persistence import load, save
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 # Public name -> the module that defines it. Imported at first use: scikit-learn alone takes most of a second.
 _MODULES = {
     "AutoTartClassifier": "sktart.auto._classifier",
+    "InfluenceDisplay": "sktart.estimators._influence_display",
     "LabelledFolds": "sktart.estimators._folds",
     "Prompt": "sktart.encoders.in_context._prompt",
     "TartClassifier": "sktart.estimators._classifier",
@@ -40,6 +42,7 @@ _MODULES = {
 
 __all__ = [
     "AutoTartClassifier",
+    "InfluenceDisplay",
     "LabelledFolds",
     "Prompt",
     "TartClassifier",

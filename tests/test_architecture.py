@@ -184,6 +184,7 @@ def test_public_names_are_there_and_unknown_ones_are_named():
 
     names = {
         "AutoTartClassifier",
+        "InfluenceDisplay",
         "LabelledFolds",
         "Prompt",
         "TartClassifier",

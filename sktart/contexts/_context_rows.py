@@ -37,7 +37,9 @@ class ContextRows:
     def take(self, rows: NDArray[Any]) -> ContextRows:
         """Return some of the rows, in the order of `rows`."""
         codes = None if self.codes is None else self.codes[rows]
-        return ContextRows(self.x[rows], codes, self.weight[rows], self.numbers[rows])
+        # Without `reshape`, no rows at all have strides that they do not have after joblib, which hashes see.
+        x = self.x[rows].reshape(-1, self.x.shape[1])
+        return ContextRows(x, codes, self.weight[rows], self.numbers[rows])
 
     def shifted(self, n_rows: int) -> ContextRows:
         """Let `n_rows` other rows come before these in their numbers."""

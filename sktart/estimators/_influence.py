@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -14,19 +15,23 @@ if TYPE_CHECKING:
 
 # The network with gradients compares each row with each other one.
 MAX_ROWS = 2048
+# Keeps the log-odds of the only class finite.
+LEAST = 1e-300
 
 
 def by_leaving_out(model: TartReasoner, X: NDArray[Any]) -> NDArray[np.float64]:
-    """Return what the log-probability of each class loses without each labelled row, (M, N, C)."""
+    """Return what the log-odds of each class lose without each labelled row, (M, N, C)."""
     given = model._kept()
+    # A class that loses its only row stays a class.
+    given = replace(given, is_listed=np.ones_like(given.is_listed))
     n_rows = len(given.known.labelled)
     parts = [given.holding(np.arange(n_rows) != row) for row in range(n_rows)]
     without = np.stack(log_proba_of_refits(model, parts, [X] * n_rows), axis=1)
-    return model._fitted.log_proba(X)[:, None] - without
+    return _log_odds(model._fitted.log_proba(X)[:, None]) - _log_odds(without)
 
 
 def by_gradient(model: TartReasoner, X: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the gradient of the log-probabilities with respect to the weight of each row, times it, (M, N, C)."""
+    """Return the gradient of the log-odds with respect to the weight of each row, times it, (M, N, C)."""
     import torch
 
     from sktart.contexts._net import log_probabilities
@@ -55,4 +60,11 @@ def by_gradient(model: TartReasoner, X: NDArray[Any]) -> NDArray[np.float64]:
         for row, code in np.ndindex(log_proba.shape):
             (gradient,) = torch.autograd.grad(log_proba[row, code], inputs["weight"], retain_graph=True)
             answer[row, :, code] = (gradient * inputs["weight"].detach())[0].cpu()
-    return answer
+    # The log-odds of a class rise faster than its log-probability, the more probable it is.
+    unlikely = -np.expm1(log_proba.detach().numpy())
+    return answer / np.maximum(unlikely, LEAST)[:, None]
+
+
+def _log_odds(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the log-odds of each class against all others."""
+    return log_proba - np.log(np.maximum(-np.expm1(log_proba), LEAST))

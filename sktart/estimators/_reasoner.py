@@ -255,6 +255,11 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
             )
         return self._given
 
+    def _labels_of_rows(self) -> np.ndarray:
+        """Return the labels of `labelled_rows_`."""
+        given = self._kept()
+        return given.classes[given.known.labelled.codes]
+
     def _parts(self, X: Any = None) -> tuple[TartReasoner, Any]:
         return self, None if X is None else validate_queries(self, X)
 

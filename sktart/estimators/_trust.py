@@ -76,10 +76,10 @@ class TrustMixin:
         """
         proba = self.held_out_proba(cv, groups)
         reasoner = self._parts()[0]
-        rows, classes = reasoner._kept().known.labelled, reasoner.classes_
-        scorer, places = get_scorer(scoring), np.arange(len(rows))
-        weights = {} if (rows.weight == 1).all() else {"sample_weight": rows.weight}
-        return float(scorer(Answers(classes, proba), places, classes[rows.codes], **weights))
+        weight = reasoner._kept().known.labelled.weight
+        weights = {} if (weight == 1).all() else {"sample_weight": weight}
+        answers, places = Answers(reasoner.classes_, proba), np.arange(len(weight))
+        return float(get_scorer(scoring)(answers, places, reasoner._labels_of_rows(), **weights))
 
     def label_issues(self, cv: Any = None, groups: Any = None) -> Bunch:
         """Rank labelled rows by how unlikely their label is, given all other rows.
@@ -104,7 +104,7 @@ class TrustMixin:
         order = order[own[order] > 0]
         return Bunch(
             rows=reasoner.labelled_rows_[order],
-            labels=reasoner.classes_[codes[order]],
+            labels=reasoner._labels_of_rows()[order],
             probabilities=own[order],
             suggestions=reasoner.classes_[proba[order].argmax(axis=1)],
         )
@@ -188,14 +188,15 @@ class TrustMixin:
         ----------
         X : rows as in ``predict``
         method : {"auto", "leave_one_out", "gradient"}, default="auto"
-            ``"leave_one_out"`` is exact: what the log-probability loses if the row is left out. It reads N contexts.
+            ``"leave_one_out"`` is exact: what the log-odds lose if the row is left out. It reads N contexts.
             ``"gradient"`` is the gradient with respect to the weight of the row, times that weight: about as long as
             two fits for each query and class. ``"auto"`` leaves out up to 128 rows.
 
         Returns
         -------
         ndarray of shape (M, N, C)
-            For `labelled_rows_` and `classes_`, in nats; positive where the row supports the class.
+            For `labelled_rows_` and `classes_`: of the log-odds of each class against all others, in nats; positive
+            where the row supports the class.
 
         Raises
         ------

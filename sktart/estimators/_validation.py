@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, NamedTuple
@@ -190,12 +191,8 @@ def validate_given(
             check_classification_targets(np.repeat(classes, 3))
         vectors = described.table(classes)
         _warn_of_strangers(classes, codes, vectors)
-    known = Known(
-        ContextRows(X[used], codes, weight[used], used),
-        ContextRows(X[pool], None, weight[pool], pool),
-        len(classes),
-        vectors,
-    )
+    rows = ContextRows(X, None, weight, np.arange(len(X)))
+    known = Known(replace(rows.take(used), codes=codes), rows.take(pool), len(classes), vectors)
     given = Given(known, classes, np.zeros(len(classes), dtype=bool), len(X))
     if listed is not None:
         given = _with_listed(given, listed, unlabelled)
