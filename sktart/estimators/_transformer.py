@@ -31,6 +31,8 @@ from sktart.estimators._validation import (
     optional,
 )
 from sktart.exceptions import EncoderError
+from sktart.rows._entries import without_arrow
+from sktart.rows._numbers import refuse_vectors
 from sktart.rows._texts import holds_text, is_text_column
 
 _CONSTRAINTS = {
@@ -259,7 +261,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             If `X` breaks a rule; as ``EncoderError`` if the encodings do.
         """
         check_fitted(self)
-        encodings = self.encoder_.encode(self._read(X, reset=False))
+        encodings = self.encoder_.encode(self._read(without_arrow(X), reset=False))
         if encodings.shape[1] != self._width:
             raise EncoderError(
                 f"encoder {self.encoder_.name} must return the width it had in fit, {self._width}; "
@@ -294,6 +296,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _fit_encode(self, X: Any, y: Any) -> Any:
         """Fit everything, and return the encodings before projection."""
         check_params(self, _CONSTRAINTS)
+        X = without_arrow(X)
         # A fit that fails must not leave a mixture with a former one.
         for former in ("n_features_out_", "n_features_in_", "feature_names_in_"):
             self.__dict__.pop(former, None)
@@ -307,6 +310,8 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._reads = self.encoder_.reads
         if (self._reads == "any" and holds_text(X)) or (self._reads == "rows" and is_text_column(X)):
             self._reads = "text"
+        if "text" in self._reads and holds_text(X):
+            refuse_vectors(X, f"encoder {self.encoder_.name}")
         encodings = self.encoder_.fit_encode(self._read(X, reset=True), y)
         self._width = encodings.shape[1]
         self.projection_ = None

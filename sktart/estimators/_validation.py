@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -23,7 +24,7 @@ from sklearn.utils.validation import (
 from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._known import Known
 from sktart.estimators._labels import check_class_vectors, merge_labels, split_labels
-from sktart.rows._texts import holds_text
+from sktart.rows._numbers import check_numbers
 
 FLOATS = [np.float64, np.float32]
 # Mean absolute values of features, beyond which a reasoner that is not free of scale has seen nothing alike.
@@ -116,7 +117,8 @@ def check_fitted(estimator: BaseEstimator) -> None:
 
 def validate_numbers(estimator: BaseEstimator, X: Any, **rules: Any) -> Any:
     """Check numeric `X`, record or compare its features, and return a copy that is ours to change."""
-    return validate_data(estimator, X, copy=True, **rules)
+    with config_context(assume_finite=False):  # NaN would come out of the network, with another diagnosis
+        return validate_data(estimator, X, copy=True, **rules)
 
 
 def record_features(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
@@ -154,9 +156,9 @@ def validate_known(
     is_known = labels.dtype.kind != "O" or labels.ndim != 1 or all(isinstance(label, str) for label in labels)
     if has_label.all() and is_known:
         is_plain = isinstance(getattr(y, "dtype", None), np.dtype) and y.dtype.kind not in "OT"
-        X, labels = validate_data(estimator, X, y if is_plain else labels, copy=True, dtype=FLOATS)
+        X, labels = validate_numbers(estimator, X, y=y if is_plain else labels, dtype=FLOATS)
     else:
-        X = validate_data(estimator, X, copy=True, dtype=FLOATS)
+        X = validate_numbers(estimator, X, dtype=FLOATS)
         check_consistent_length(X, has_label)
     if is_known:
         check_classification_targets(labels)
@@ -208,7 +210,8 @@ def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> Any:
-    weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    with config_context(assume_finite=False):
+        weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weight.shape != (n_rows,):
         raise ValueError(f"sample_weight must have shape ({n_rows},), one number a row; got {weight.shape}")
     if (weight < 0).any():
@@ -280,18 +283,5 @@ def _refuse_all_but_dense_numbers(estimator: BaseEstimator, X: Any) -> None:
             f"{name} takes dense numbers; got sparse X of shape {X.shape}: put TartTransformer() before it, which "
             "makes them dense, or let the step before it return dense rows, for instance by sparse_output=False"
         )
-    if not holds_text(X):
-        return
-    table = np.asarray(X, dtype=object)
-    if table.ndim == 2 and table.shape[1] > 1:
-        row, column = next(place for place, entry in np.ndenumerate(table) if isinstance(entry, str | bytes))
-        label = getattr(X, "columns", range(table.shape[1]))[column]
-        raise ValueError(
-            f"{name} takes numbers; got text in column {label!r}, row {row}: {table[row, column]!r}; encode columns "
-            f"one by one, categories as in make_column_transformer((OneHotEncoder(sparse_output=False), [{label!r}]), "
-            "remainder='passthrough'), sentences by TartTransformer('all-MiniLM-L6-v2')"
-        )
-    raise ValueError(
-        f"{name} takes numbers; got text; put an encoder before it: "
-        f"make_pipeline(TartTransformer('all-MiniLM-L6-v2'), {name}())"
-    )
+    encode = f"put an encoder before it: make_pipeline(TartTransformer('all-MiniLM-L6-v2'), {name}())"
+    check_numbers(X, name, encode)
