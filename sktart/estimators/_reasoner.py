@@ -7,11 +7,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
 
-from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._fitted import FittedContext
 from sktart.estimators._base import BaseInContext
+from sktart.estimators._labels import class_factors
 from sktart.estimators._validation import (
     CLASS_WEIGHT,
     MARKER,
@@ -140,7 +139,8 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         X : array-like of shape (N, D)
             Finite numbers.
         y : array-like of shape (N,)
-            Labels of any kind that sorts. A missing label (None, NaN or ``pd.NA``), or the marker `unlabelled`, marks
+            Labels of one kind, which must be hashable. Those that do not sort, such as members of an Enum, are in
+            the order of their ``repr``. A missing label (None, NaN or ``pd.NA``), or the marker `unlabelled`, marks
             a row without a label: the reasoner reads where such rows lie. All labels may be missing where
             `class_vectors` describes the classes.
         sample_weight : array-like of shape (N,), optional
@@ -174,7 +174,9 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         # A fit that fails must not leave the answers of a former one.
         self.__dict__.pop("_fitted", None)
         known, classes = validate_known(self, X, y, sample_weight, class_vectors, self.unlabelled)
-        prior_shift = self._prior_shift(known.labelled, classes)
+        rows = known.labelled
+        assert rows.codes is not None
+        prior_shift = np.log(class_factors(self.class_weight, classes, rows.codes, rows.weight))
         checkpoint = self._load(known.labelled.x.shape[1])
         drawn, contexts = self._read_contexts(checkpoint, known)
         self.classes_, self.checkpoint_ = classes, checkpoint.name
@@ -232,20 +234,3 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         """Return log-probabilities (M, C), or with two classes the log-odds (M,) of the second."""
         log_proba = self.predict_log_proba(X)
         return log_proba[:, 1] - log_proba[:, 0] if len(self.classes_) == 2 else log_proba
-
-    def _prior_shift(self, rows: ContextRows, classes: np.ndarray) -> np.ndarray:
-        """Return what `class_weight` adds to the log-probability of each class."""
-        assert rows.codes is not None
-        absent = np.setdiff1d(np.arange(len(classes)), rows.codes)
-        if isinstance(self.class_weight, str) and len(absent):
-            label = classes[absent].tolist()[0]
-            raise ValueError(
-                f"class_weight='balanced' needs a labelled row of each class; {label!r} has none: "
-                "pass None or a dict of factors"
-            )
-        shares = compute_class_weight(
-            self.class_weight, classes=classes, y=classes[rows.codes], sample_weight=rows.weight
-        )
-        if not (np.isfinite(shares) & (shares > 0)).all():
-            raise ValueError(f"class_weight must be positive for each class; got {self.class_weight!r}")
-        return np.log(shares)

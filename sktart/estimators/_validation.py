@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
+from enum import Enum
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, NamedTuple
@@ -74,10 +75,7 @@ RANDOM_STATE = Constraint(
     "None, an integer of at least 0 or a numpy RandomState",
     lambda value: value is None or integer(0).holds(value) or isinstance(value, np.random.RandomState),
 )
-MARKER = Constraint(
-    "None, a number or a text",
-    lambda value: value is None or isinstance(value, str | bytes | Real | np.generic),
-)
+MARKER = Constraint("None or a label", lambda value: isinstance(value, Hashable))
 CLASS_WEIGHT = Constraint(
     "None, 'balanced' or a dict from labels to factors",
     lambda value: value is None or isinstance(value, Mapping) or one_of("balanced").holds(value),
@@ -152,8 +150,8 @@ def validate_known(
     """
     _refuse_all_but_dense_numbers(estimator, X)
     has_label, labels = split_labels(y, unlabelled)
-    # Neither knows labels such as dates or huge integers, which numpy holds as objects.
-    is_known = labels.dtype.kind != "O" or labels.ndim != 1 or all(isinstance(label, str) for label in labels)
+    # Scikit-learn does not know labels such as dates, bytes or huge integers.
+    is_known = labels.ndim != 1 or labels.dtype.kind in "biufU" or all(map(_is_text, labels))
     if has_label.all() and is_known:
         is_plain = isinstance(getattr(y, "dtype", None), np.dtype) and y.dtype.kind not in "OT"
         X, labels = validate_numbers(estimator, X, y=y if is_plain else labels, dtype=FLOATS)
@@ -184,7 +182,7 @@ def validate_known(
     vectors = None
     if described is not None:
         # Three times, as labels that are all different look like a regression target.
-        if classes.dtype.kind != "O" or isinstance(classes[0], str):
+        if classes.dtype.kind in "biufU" or _is_text(classes[0]):
             check_classification_targets(np.repeat(classes, 3))
         vectors = described.table(classes)
         _warn_of_strangers(classes, codes, vectors)
@@ -194,6 +192,10 @@ def validate_known(
         len(classes),
         vectors,
     ), classes
+
+
+def _is_text(label: Any) -> bool:
+    return isinstance(label, str) and not isinstance(label, Enum)
 
 
 def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
