@@ -65,8 +65,9 @@ def read_labels(y: Any, sample_weight: Any, unlabelled: Any, class_descriptions:
         given = given if known.dtype.kind == "f" else known
     if given.dtype.kind in "OSc":
         raise ValueError(
-            "AutoTartClassifier tries classifiers whose labels are texts, whole numbers, truth values or dates of numpy; "
-            f"got {given.tolist()[0]!r:.80}: turn labels into texts by str, or take TartClassifier, which reads any"
+            "labels of AutoTartClassifier must be texts, whole numbers, truth values or dates of numpy, as its other "
+            f"classifiers want; got {given.tolist()[0]!r:.80}: "
+            "turn them into texts by str, or take TartClassifier, which reads any"
         )
     if given.dtype.kind == "f":
         assert_all_finite(given, input_name="y")

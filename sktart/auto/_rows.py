@@ -95,7 +95,7 @@ class RowReader:
             warnings.warn(
                 f"columns without an entry are not read: {', '.join(empty)}; fill them, or leave them out of X",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         frame = frame.drop(columns=empty)
         if not frame.shape[1]:

@@ -12,6 +12,7 @@ from sklearn.utils import Tags
 
 from sktart.estimators._labels import check_described, split_labels
 from sktart.estimators._reasoner import TartReasoner
+from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._validation import check_fitted, check_lengths
 
@@ -126,6 +127,7 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
+    @fits_aside("transformer_", "reasoner_", "classes_")
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TartClassifier:
         """Encode rows and descriptions, and read them.
 
@@ -148,8 +150,6 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
             If a parameter, X, y or the weights break their rule, descriptions are no texts, or the encoder does not
             read texts.
         """
-        for former in ("transformer_", "reasoner_", "classes_"):
-            self.__dict__.pop(former, None)
         # All that can be checked before rows are encoded, which may take long.
         descriptions = checked_descriptions(self.class_descriptions, self.unlabelled)
         reasoner = TartReasoner(**{name: getattr(self, name) for name in self._of_reasoner})
@@ -163,21 +163,25 @@ class TartClassifier(ClassifierMixin, BaseEstimator):
         self.transformer_, self.reasoner_, self.classes_ = transformer, reasoner, reasoner.classes_
         return self
 
+    @at_one_moment
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, (M, C), for rows of the kind that ``fit`` saw."""
         check_fitted(self)
         return self.reasoner_.predict_proba(self.transformer_.transform(X))
 
+    @at_one_moment
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of the probabilities, (M, C)."""
         check_fitted(self)
         return self.reasoner_.predict_log_proba(self.transformer_.transform(X))
 
+    @at_one_moment
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each row, (M,)."""
         check_fitted(self)
         return self.reasoner_.predict(self.transformer_.transform(X))
 
+    @at_one_moment
     def decision_function(self, X: Any) -> np.ndarray:
         """Return log-probabilities (M, C), or with two classes the log-odds (M,) of the second."""
         check_fitted(self)

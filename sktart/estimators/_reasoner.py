@@ -11,6 +11,7 @@ from sklearn.base import ClassifierMixin
 from sktart.contexts._fitted import FittedContext
 from sktart.estimators._base import BaseInContext
 from sktart.estimators._labels import class_factors
+from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._validation import (
     CLASS_WEIGHT,
     MARKER,
@@ -131,6 +132,10 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         self.temperature = temperature
         self.unlabelled = unlabelled
 
+    @fits_aside(
+        *("_fitted", "classes_", "checkpoint_", "context_rows_", "unlabelled_rows_"),
+        *("n_features_in_", "feature_names_in_"),
+    )
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, class_vectors: Any = None) -> TartReasoner:
         """Keep labelled rows as context, and what else is known.
 
@@ -171,8 +176,6 @@ class TartReasoner(ClassifierMixin, BaseInContext):
             `max_unlabelled` rows without a label, weights sum to 1, or a key of `class_vectors` may be misspelt.
         """
         self._check_params()
-        # A fit that fails must not leave the answers of a former one.
-        self.__dict__.pop("_fitted", None)
         known, classes = validate_known(self, X, y, sample_weight, class_vectors, self.unlabelled)
         rows = known.labelled
         assert rows.codes is not None
@@ -193,6 +196,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         )
         return self
 
+    @at_one_moment
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
 
@@ -207,6 +211,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         """
         return np.exp(self.predict_log_proba(X))
 
+    @at_one_moment
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of the probabilities, shape (M, C).
 
@@ -225,11 +230,13 @@ class TartReasoner(ClassifierMixin, BaseInContext):
             )
         return log_proba
 
+    @at_one_moment
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each row, shape (M,)."""
         log_proba = self.predict_log_proba(X)
         return self.classes_[log_proba.argmax(axis=1)]
 
+    @at_one_moment
     def decision_function(self, X: Any) -> np.ndarray:
         """Return log-probabilities (M, C), or with two classes the log-odds (M,) of the second."""
         log_proba = self.predict_log_proba(X)

@@ -19,6 +19,7 @@ from sktart.encoders import (
 )
 from sktart.estimators._input import read_rows
 from sktart.estimators._projection import Projection, to_dense
+from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._validation import (
     FLAG,
     RANDOM_STATE,
@@ -53,6 +54,11 @@ _CONSTRAINTS = {
     "progress": optional(FLAG),
     "random_state": RANDOM_STATE,
 }
+
+_MADE = (
+    *("encoder_", "projection_", "n_features_out_", "n_features_in_", "feature_names_in_"),
+    *("_prompt", "_reads", "_width"),
+)
 
 
 class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -206,6 +212,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.progress = progress
         self.random_state = random_state
 
+    @fits_aside(*_MADE)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Encode `X`, and find the principal components if asked for.
 
@@ -235,6 +242,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._fit_encode(X, y)
         return self
 
+    @fits_aside(*_MADE)
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Fit to `X` and return its features; the rows are encoded once.
 
@@ -242,6 +250,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         return self._project(self._fit_encode(X, y))
 
+    @at_one_moment
     def transform(self, X: Any) -> NDArray[Any]:
         """Encode `X`, and project it if asked for.
 
@@ -297,9 +306,6 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """Fit everything, and return the encodings before projection."""
         check_params(self, _CONSTRAINTS)
         X = without_arrow(X)
-        # A fit that fails must not leave a mixture with a former one.
-        for former in ("n_features_out_", "n_features_in_", "feature_names_in_"):
-            self.__dict__.pop(former, None)
         options = ModelOptions(**{field.name: getattr(self, field.name) for field in fields(ModelOptions)})
         chosen = self.encoder
         if isinstance(chosen, str) and chosen == "auto":

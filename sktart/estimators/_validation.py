@@ -176,7 +176,7 @@ def validate_known(
             f"sample_weight counts rows, and that of {len(used)} labelled rows sums to 1, so together they stand for "
             f"one row: multiply it by {len(used)} if each row shall count on average as one",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     classes, codes = merge_labels(used_labels, described)
     vectors = None
@@ -207,7 +207,7 @@ def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
             f"{rowless[0]!r} is described and has no labelled row, {unsaid[0]!r} has labelled rows and no description: "
             "both are classes now; if they are meant to be one, spell them alike",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -263,7 +263,7 @@ def warn_of_scale(checkpoint: str, X: Any) -> None:
             f"is {size:.3g}: put StandardScaler() or TartTransformer(whiten=True) before it, or take 'gram-base', "
             "which reads any scale",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -273,7 +273,7 @@ def warn_of_draw(n_read: int, n_rows: int) -> None:
         f"read {n_read} of {n_rows} rows without a label, drawn by random_state: pass max_unlabelled=None to read all, "
         "which takes time and memory for each",
         UserWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 

@@ -381,9 +381,7 @@ def test_plot_leaderboard():
 )
 def test_labels_that_other_classifiers_do_not_know_are_refused(labels):
     y = pd.Series(labels * 8)
-    with pytest.raises(
-        ValueError, match=rf"whose labels are texts, .*; got {re.escape(repr(labels[0]))}: turn labels"
-    ):
+    with pytest.raises(ValueError, match=rf"must be texts, .*; got {re.escape(repr(labels[0]))}: turn them"):
         AutoTartClassifier().fit(np.eye(16), y)
 
 
