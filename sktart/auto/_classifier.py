@@ -25,6 +25,7 @@ from sktart.auto._task import Task, make_task
 from sktart.auto._texts import TextColumns
 from sktart.encoders import encoders_at_hand
 from sktart.estimators._classifier import checked_descriptions
+from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._validation import (
     FLAG,
@@ -164,6 +165,18 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @fits_aside(
+        *(
+            "best_estimator_",
+            "classes_",
+            "oof_proba_",
+            "failures_",
+            "kind_",
+            "n_features_in_",
+            "feature_names_in_",
+        ),
+        *("_reader", "_prints", "_named", "_board", "_heaviest"),
+    )
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Search, and fit what was chosen on all rows.
 
@@ -189,8 +202,6 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
             If the extra ``auto`` is not installed.
         """
         clock = Clock(None if self.time_limit is None else SHARE_FOR_SEARCH * self.time_limit)
-        for former in ("best_estimator_", "classes_", "n_features_in_", "feature_names_in_"):
-            self.__dict__.pop(former, None)
         check_params(self, _CONSTRAINTS)
         _check_extra()
         if y is None:
@@ -229,12 +240,14 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
         self.failures_ = search.failures
         return self
 
+    @at_one_moment
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class, (M, C), for rows of the kind that ``fit`` saw."""
         check_fitted(self)
         rows = self._reader.read(self, X, self.sampling_rate, reset=False)
         return np.asarray(self.best_estimator_.predict_proba(rows), dtype=np.float64)
 
+    @at_one_moment
     def predict(self, X: Any) -> NDArray[Any]:
         """Return the most probable label of each row, (M,)."""
         proba = self.predict_proba(X)
@@ -370,7 +383,7 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
             f"no candidate could be scored in time_limit={self.time_limit} s, or with so few rows: kept is "
             f"{candidate.name}; allow more time, or label more rows",
             UserWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
         reason = search.failures.pop(candidate.name, "not scored")
         self._board = make_leaderboard(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from numbers import Integral
 from typing import Any
 
 import numpy as np
@@ -59,7 +60,15 @@ def read_labels(y: Any, sample_weight: Any, unlabelled: Any, class_descriptions:
         y = column_or_1d(y, warn=True)
     has_label, given = split_labels(y, unlabelled)
     if given.dtype == object:
-        given = np.array(given.tolist())
+        # Members of an IntEnum become integers.
+        known = np.array(given.tolist()) if all(isinstance(each, str | Integral) for each in given) else given
+        given = given if known.dtype.kind == "f" else known
+    if given.dtype.kind in "OSc":
+        raise ValueError(
+            "labels of AutoTartClassifier must be texts, whole numbers, truth values or dates of numpy, as its other "
+            f"classifiers want; got {given.tolist()[0]!r:.80}: "
+            "turn them into texts by str, or take TartClassifier, which reads any"
+        )
     if given.dtype.kind == "f":
         assert_all_finite(given, input_name="y")
     check_classification_targets(given)
@@ -141,7 +150,9 @@ def fit_model(
     known = labels.codes >= 0
     y: Any = labels.classes[labels.codes]
     if not known.all():
-        y = np.where(known, y.astype(object), None)
+        labelled = list(y[known])  # `astype(object)` would turn dates in nanoseconds into integers
+        y = np.full(len(known), None, dtype=object)
+        y[known] = labelled
     options: dict[str, Any] = {}
     if isinstance(model, Pipeline):
         if labels.weight is not None:
@@ -157,5 +168,5 @@ def predict_all(model: Any, vectors: Any, classes: NDArray[Any]) -> NDArray[np.f
     """Return probabilities (M, C), 0 for classes that the model has not seen."""
     found = model.predict_proba(vectors)
     proba = np.zeros((len(found), len(classes)))
-    proba[:, np.searchsorted(classes, model.classes_)] = found
+    proba[:, np.searchsorted(classes, model.classes_.astype(classes.dtype))] = found
     return proba

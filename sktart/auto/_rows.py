@@ -18,7 +18,9 @@ from sktart.auto._candidates import Kind
 from sktart.auto._table import as_words
 from sktart.auto._texts import find_text_columns
 from sktart.estimators._validation import FLOATS, record_features, validate_numbers
+from sktart.rows._entries import without_arrow
 from sktart.rows._modality import modality_of
+from sktart.rows._numbers import check_numbers, refuse_vectors
 from sktart.rows._texts import as_texts, is_text_column
 
 if TYPE_CHECKING:
@@ -78,7 +80,10 @@ class RowReader:
     @classmethod
     def of(cls, X: Any, sampling_rate: int | None, text_columns: Sequence[str] | None) -> RowReader:
         """Look at rows, and at the columns of a frame."""
+        X = without_arrow(X)
         kind = kind_of(X, sampling_rate)
+        if kind in ("text", "frame"):
+            refuse_vectors(X, "AutoTartClassifier")
         if kind != "frame":
             if text_columns is not None and kind != "text":
                 raise ValueError(f"text_columns are columns of a frame; got rows of {kind}: leave them out")
@@ -90,7 +95,7 @@ class RowReader:
             warnings.warn(
                 f"columns without an entry are not read: {', '.join(empty)}; fill them, or leave them out of X",
                 UserWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
         frame = frame.drop(columns=empty)
         if not frame.shape[1]:
@@ -105,7 +110,9 @@ class RowReader:
 
         `estimator` records the features of numbers with `reset`, else they are compared with the recorded ones.
         """
+        X = without_arrow(X)
         if self.kind in ("numbers", "sparse"):
+            check_numbers(X, "AutoTartClassifier", "pass rows like those of fit")
             return validate_numbers(estimator, X, reset=reset, dtype=FLOATS, accept_sparse="csr")
         if self.kind == "frame":
             if not is_frame(X):

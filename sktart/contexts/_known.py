@@ -69,12 +69,12 @@ class Known:
             return np.zeros(self.n_classes, dtype=bool)
         return ~np.isnan(self.class_vectors).any(axis=1)
 
-    def recoded(self, codes: NDArray[np.intp], is_kept: NDArray[np.bool_], n_classes: int) -> Known:
-        """Give class `i` the code ``codes[i]``; those that are not kept have neither rows nor a description."""
+    def recoded(self, codes: NDArray[np.intp], n_classes: int) -> Known:
+        """Give class `i` the code ``codes[i]``; one with -1 has neither rows nor a description."""
         labelled, vectors = self.labelled, None
         if self.class_vectors is not None:
             vectors = np.full((n_classes, self.class_vectors.shape[1]), np.nan)
-            vectors[codes[is_kept]] = self.class_vectors[is_kept]
+            vectors[codes[codes >= 0]] = self.class_vectors[codes >= 0]
         labelled = replace(labelled, codes=codes[labelled.codes])
         return Known(labelled, self.pool, n_classes, vectors)
 

@@ -13,6 +13,7 @@ from sklearn.utils import Tags
 
 from sktart.estimators._labels import check_described, split_labels
 from sktart.estimators._reasoner import TartReasoner
+from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._trust import TrustMixin
 from sktart.estimators._validation import check_fitted, check_lengths, validate_queries
@@ -133,6 +134,7 @@ class TartClassifier(TrustMixin, ClassifierMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
+    @fits_aside("transformer_", "reasoner_", "classes_")
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TartClassifier:
         """Encode rows and descriptions, and read them.
 
@@ -155,8 +157,6 @@ class TartClassifier(TrustMixin, ClassifierMixin, BaseEstimator):
             If a parameter, X, y or the weights break their rule, descriptions are no texts, or the encoder does not
             read texts.
         """
-        for former in ("transformer_", "reasoner_", "classes_"):
-            self.__dict__.pop(former, None)
         return self._fit(X, y, sample_weight, None)
 
     def _fit(self, X: Any, y: Any, sample_weight: Any, classes: Any) -> TartClassifier:
@@ -173,6 +173,7 @@ class TartClassifier(TrustMixin, ClassifierMixin, BaseEstimator):
         self.transformer_, self.reasoner_, self.classes_ = transformer, reasoner, reasoner.classes_
         return self
 
+    @fits_aside()
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> TartClassifier:
         """Add rows to the context, see :meth:`TartReasoner.partial_fit`; the first call is a `fit`.
 
@@ -186,6 +187,7 @@ class TartClassifier(TrustMixin, ClassifierMixin, BaseEstimator):
         self.reasoner_, self.classes_ = reasoner, reasoner.classes_
         return self
 
+    @fits_aside()
     def forget(self, rows: Any) -> TartClassifier:
         """Leave rows out from now on, see :meth:`TartReasoner.forget`."""
         check_fitted(self)
@@ -202,21 +204,25 @@ class TartClassifier(TrustMixin, ClassifierMixin, BaseEstimator):
         features = None if X is None else validate_queries(self.reasoner_, self.transformer_.transform(X))
         return self.reasoner_, features
 
+    @at_one_moment
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, (M, C), for rows of the kind that ``fit`` saw."""
         check_fitted(self)
         return self.reasoner_.predict_proba(self.transformer_.transform(X))
 
+    @at_one_moment
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of the probabilities, (M, C)."""
         check_fitted(self)
         return self.reasoner_.predict_log_proba(self.transformer_.transform(X))
 
+    @at_one_moment
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each row, (M,)."""
         check_fitted(self)
         return self.reasoner_.predict(self.transformer_.transform(X))
 
+    @at_one_moment
     def decision_function(self, X: Any) -> np.ndarray:
         """Return log-probabilities (M, C), or with two classes the log-odds (M,) of the second."""
         check_fitted(self)

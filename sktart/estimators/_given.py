@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._known import Known
-from sktart.estimators._labels import join_labels
+from sktart.estimators._labels import class_factors, join_labels, unique_labels
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class Given:
 
     def plus(self, new: Given) -> Given:
         """Add what was given later; its rows are numbered after those that were here before."""
-        classes = np.unique(join_labels(self.classes, new.classes))
-        parts = [
-            part._recoded(classes) for part in (self, replace(new, known=new.known.shifted(self.n_rows)))
-        ]
+        classes, codes = unique_labels(join_labels(self.classes, new.classes))
+        first, second = np.split(codes, [len(self.classes)])
+        new = replace(new, known=new.known.shifted(self.n_rows))
+        parts = [self._recoded(classes, first), new._recoded(classes, second)]
         is_listed = parts[0].is_listed | parts[1].is_listed
         return Given(parts[0].known.plus(parts[1].known), classes, is_listed, self.n_rows + new.n_rows)
 
@@ -62,15 +62,20 @@ class Given:
         parts = zip((self.known.labelled, self.known.pool), (max_rows, max_pool), strict=True)
         return self._with(*(part if size is None else part.latest(size) for part, size in parts))
 
+    def log_prior_shift(self, class_weight: Any) -> NDArray[np.float64]:
+        """Return what `class_weight` adds to the log-probability of each class, (C,)."""
+        rows = self.known.labelled
+        assert rows.codes is not None
+        return np.log(class_factors(class_weight, self.classes, rows.codes, rows.weight))
+
     def _with(self, labelled: ContextRows, pool: ContextRows) -> Given:
         known = replace(self.known, labelled=labelled, pool=pool)
         stays = self.is_listed | known.has_rows | known.is_described
-        return Given(known, self.classes, self.is_listed, self.n_rows)._recoded(self.classes[stays])
+        codes = np.where(stays, stays.cumsum() - 1, -1)
+        return Given(known, self.classes, self.is_listed, self.n_rows)._recoded(self.classes[stays], codes)
 
-    def _recoded(self, classes: NDArray[Any]) -> Given:
-        """Count classes among `classes`, which may be more, or leave out classes without a row."""
-        is_kept = np.isin(self.classes, classes)
-        codes = np.searchsorted(classes, self.classes)
+    def _recoded(self, classes: NDArray[Any], codes: NDArray[np.intp]) -> Given:
+        """Give class `i` the place ``codes[i]`` among `classes`; one with -1 has neither rows nor a description."""
         is_listed = np.zeros(len(classes), dtype=bool)
-        is_listed[codes[is_kept]] = self.is_listed[is_kept]
-        return Given(self.known.recoded(codes, is_kept, len(classes)), classes, is_listed, self.n_rows)
+        is_listed[codes[codes >= 0]] = self.is_listed[codes >= 0]
+        return Given(self.known.recoded(codes, len(classes)), classes, is_listed, self.n_rows)

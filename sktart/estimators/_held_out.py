@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import LeaveOneOut, StratifiedKFold, check_cv
 
+from sktart.estimators._labels import entries_of, places_of
+
 if TYPE_CHECKING:
     from sktart.estimators._given import Given
     from sktart.estimators._reasoner import TartReasoner
@@ -82,12 +84,12 @@ def log_proba_of_refits(
     logits = iter(answer_each(reasoner, [context for contexts in drawn for context in contexts], asked))
     answers = []
     for part, contexts, rows in zip(parts, drawn, queries, strict=True):
-        shift = model._prior_shift(part.known.labelled, part.classes)
+        shift = part.log_prior_shift(model.class_weight)
         found = log_probabilities(
             model._fitted.temperature, shift, averaged([next(logits) for _ in contexts])
         )
         answer = np.full((len(rows), len(model.classes_)), -np.inf)
-        answer[:, np.searchsorted(model.classes_, part.classes)] = found.numpy()
+        answer[:, places_of(model.classes_, entries_of(part.classes))] = found.numpy()
         answers.append(answer)
     return answers
 

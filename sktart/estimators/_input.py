@@ -11,7 +11,8 @@ from sktart.estimators._validation import FLOATS, record_features, validate_numb
 from sktart.rows._clips import as_clips
 from sktart.rows._images import as_images
 from sktart.rows._modality import modality_of
-from sktart.rows._texts import as_texts, holds_text, is_text_column
+from sktart.rows._numbers import check_numbers
+from sktart.rows._texts import as_texts, is_text_column
 
 
 def read_rows(
@@ -33,12 +34,8 @@ def read_rows(
         return as_clips(X, f"encoder {name}", sampling_rate)
     if reads == "rows":
         return _as_given(estimator, X, name, reset=reset)
-    if holds_text(X):
-        raise ValueError(
-            f"{name} reads numbers here, but X holds text; pass numbers, or fit with "
-            "texts and an encoder such as encoder='all-MiniLM-L6-v2'"
-        )
     given = reads == "numbers"
+    check_numbers(X, name, "fit with texts" + " and encoder='all-MiniLM-L6-v2'" * given)
     return validate_numbers(
         estimator,
         X,

@@ -7,12 +7,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn.base import ClassifierMixin
-from sklearn.utils.class_weight import compute_class_weight
 
-from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._fitted import FittedContext
 from sktart.estimators._base import BaseInContext
 from sktart.estimators._given import Given
+from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._trust import TrustMixin
 from sktart.estimators._validation import (
     CLASS_WEIGHT,
@@ -143,6 +142,18 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
         self.temperature = temperature
         self.unlabelled = unlabelled
 
+    @fits_aside(
+        *(
+            "_fitted",
+            "_given",
+            "classes_",
+            "checkpoint_",
+            "context_rows_",
+            "labelled_rows_",
+            "unlabelled_rows_",
+        ),
+        *("n_features_in_", "feature_names_in_"),
+    )
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, class_vectors: Any = None) -> TartReasoner:
         """Keep labelled rows as context, and what else is known.
 
@@ -151,7 +162,8 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
         X : array-like of shape (N, D)
             Finite numbers.
         y : array-like of shape (N,)
-            Labels of any kind that sorts. A missing label (None, NaN or ``pd.NA``), or the marker `unlabelled`, marks
+            Labels of one kind, which must be hashable. Those that do not sort, such as members of an Enum, are in
+            the order of their ``repr``. A missing label (None, NaN or ``pd.NA``), or the marker `unlabelled`, marks
             a row without a label: the reasoner reads where such rows lie. All labels may be missing where
             `class_vectors` describes the classes.
         sample_weight : array-like of shape (N,), optional
@@ -182,10 +194,9 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
             `max_unlabelled` rows without a label, weights sum to 1, or a key of `class_vectors` may be misspelt.
         """
         self._check_params()
-        # A fit that fails must not leave the answers of a former one.
-        self.__dict__.pop("_fitted", None)
         return self._read(validate_given(self, X, y, sample_weight, class_vectors, self.unlabelled))
 
+    @fits_aside()
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, *, class_vectors: Any = None
     ) -> TartReasoner:
@@ -224,6 +235,7 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
         )
         return self._read(given)
 
+    @fits_aside()
     def forget(self, rows: Any) -> TartReasoner:
         """Leave rows out from now on; the answers are those of `fit` without them.
 
@@ -269,7 +281,7 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
         if self.context_selection == "recent":
             given = given.latest(self.max_context, self.max_unlabelled)
         known = given.known
-        prior_shift = self._prior_shift(known.labelled, given.classes)
+        prior_shift = given.log_prior_shift(self.class_weight)
         checkpoint = self._load(known.labelled.x.shape[1])
         drawn, contexts = self._read_contexts(checkpoint, known)
         fitted = FittedContext(
@@ -290,6 +302,7 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
         self._fitted = fitted
         return self
 
+    @at_one_moment
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class.
 
@@ -304,6 +317,7 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
         """
         return np.exp(self.predict_log_proba(X))
 
+    @at_one_moment
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of the probabilities, shape (M, C).
 
@@ -322,29 +336,14 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
             )
         return log_proba
 
+    @at_one_moment
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each row, shape (M,)."""
         log_proba = self.predict_log_proba(X)
         return self.classes_[log_proba.argmax(axis=1)]
 
+    @at_one_moment
     def decision_function(self, X: Any) -> np.ndarray:
         """Return log-probabilities (M, C), or with two classes the log-odds (M,) of the second."""
         log_proba = self.predict_log_proba(X)
         return log_proba[:, 1] - log_proba[:, 0] if len(self.classes_) == 2 else log_proba
-
-    def _prior_shift(self, rows: ContextRows, classes: np.ndarray) -> np.ndarray:
-        """Return what `class_weight` adds to the log-probability of each class."""
-        assert rows.codes is not None
-        absent = np.setdiff1d(np.arange(len(classes)), rows.codes)
-        if isinstance(self.class_weight, str) and len(absent):
-            label = classes[absent].tolist()[0]
-            raise ValueError(
-                f"class_weight='balanced' needs a labelled row of each class; {label!r} has none: "
-                "pass None or a dict of factors"
-            )
-        shares = compute_class_weight(
-            self.class_weight, classes=classes, y=classes[rows.codes], sample_weight=rows.weight
-        )
-        if not (np.isfinite(shares) & (shares > 0)).all():
-            raise ValueError(f"class_weight must be positive for each class; got {self.class_weight!r}")
-        return np.log(shares)

@@ -19,6 +19,7 @@ from sktart.encoders import (
 )
 from sktart.estimators._input import read_rows
 from sktart.estimators._projection import Projection, to_dense
+from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._validation import (
     FLAG,
     RANDOM_STATE,
@@ -31,6 +32,8 @@ from sktart.estimators._validation import (
     optional,
 )
 from sktart.exceptions import EncoderError
+from sktart.rows._entries import without_arrow
+from sktart.rows._numbers import refuse_vectors
 from sktart.rows._texts import holds_text, is_text_column
 
 _CONSTRAINTS = {
@@ -51,6 +54,11 @@ _CONSTRAINTS = {
     "progress": optional(FLAG),
     "random_state": RANDOM_STATE,
 }
+
+_MADE = (
+    *("encoder_", "projection_", "n_features_out_", "n_features_in_", "feature_names_in_"),
+    *("_prompt", "_reads", "_width"),
+)
 
 
 class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
@@ -204,6 +212,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.progress = progress
         self.random_state = random_state
 
+    @fits_aside(*_MADE)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Encode `X`, and find the principal components if asked for.
 
@@ -233,6 +242,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._fit_encode(X, y)
         return self
 
+    @fits_aside(*_MADE)
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Fit to `X` and return its features; the rows are encoded once.
 
@@ -240,6 +250,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         """
         return self._project(self._fit_encode(X, y))
 
+    @at_one_moment
     def transform(self, X: Any) -> NDArray[Any]:
         """Encode `X`, and project it if asked for.
 
@@ -259,7 +270,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
             If `X` breaks a rule; as ``EncoderError`` if the encodings do.
         """
         check_fitted(self)
-        encodings = self.encoder_.encode(self._read(X, reset=False))
+        encodings = self.encoder_.encode(self._read(without_arrow(X), reset=False))
         if encodings.shape[1] != self._width:
             raise EncoderError(
                 f"encoder {self.encoder_.name} must return the width it had in fit, {self._width}; "
@@ -294,9 +305,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
     def _fit_encode(self, X: Any, y: Any) -> Any:
         """Fit everything, and return the encodings before projection."""
         check_params(self, _CONSTRAINTS)
-        # A fit that fails must not leave a mixture with a former one.
-        for former in ("n_features_out_", "n_features_in_", "feature_names_in_"):
-            self.__dict__.pop(former, None)
+        X = without_arrow(X)
         options = ModelOptions(**{field.name: getattr(self, field.name) for field in fields(ModelOptions)})
         chosen = self.encoder
         if isinstance(chosen, str) and chosen == "auto":
@@ -307,6 +316,8 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._reads = self.encoder_.reads
         if (self._reads == "any" and holds_text(X)) or (self._reads == "rows" and is_text_column(X)):
             self._reads = "text"
+        if "text" in self._reads and holds_text(X):
+            refuse_vectors(X, f"encoder {self.encoder_.name}")
         encodings = self.encoder_.fit_encode(self._read(X, reset=True), y)
         self._width = encodings.shape[1]
         self.projection_ = None

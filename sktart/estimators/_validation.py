@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import replace
+from enum import Enum
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, NamedTuple
 
 import numpy as np
 from scipy.sparse import issparse
+from sklearn import config_context
 from sklearn.base import BaseEstimator
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -24,8 +26,15 @@ from sklearn.utils.validation import (
 from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._known import Known
 from sktart.estimators._given import Given
-from sktart.estimators._labels import check_class_vectors, merge_labels, split_labels
-from sktart.rows._texts import holds_text
+from sktart.estimators._labels import (
+    check_class_vectors,
+    entries_of,
+    merge_labels,
+    places_of,
+    split_labels,
+    unique_labels,
+)
+from sktart.rows._numbers import check_numbers
 
 FLOATS = [np.float64, np.float32]
 # Mean absolute values of features, beyond which a reasoner that is not free of scale has seen nothing alike.
@@ -75,10 +84,7 @@ RANDOM_STATE = Constraint(
     "None, an integer of at least 0 or a numpy RandomState",
     lambda value: value is None or integer(0).holds(value) or isinstance(value, np.random.RandomState),
 )
-MARKER = Constraint(
-    "None, a number or a text",
-    lambda value: value is None or isinstance(value, str | bytes | Real | np.generic),
-)
+MARKER = Constraint("None or a label", lambda value: isinstance(value, Hashable))
 CLASS_WEIGHT = Constraint(
     "None, 'balanced' or a dict from labels to factors",
     lambda value: value is None or isinstance(value, Mapping) or one_of("balanced").holds(value),
@@ -124,7 +130,8 @@ def check_fitted(estimator: BaseEstimator) -> None:
 
 def validate_numbers(estimator: BaseEstimator, X: Any, **rules: Any) -> Any:
     """Check numeric `X`, record or compare its features, and return a copy that is ours to change."""
-    return validate_data(estimator, X, copy=True, **rules)
+    with config_context(assume_finite=False):  # NaN would come out of the network, with another diagnosis
+        return validate_data(estimator, X, copy=True, **rules)
 
 
 def record_features(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
@@ -168,14 +175,14 @@ def validate_given(
     """
     _refuse_all_but_dense_numbers(estimator, X)
     has_label, labels = split_labels(y, unlabelled)
-    # Neither knows labels such as dates or huge integers, which numpy holds as objects.
-    is_known = labels.dtype.kind != "O" or labels.ndim != 1 or all(isinstance(label, str) for label in labels)
-    rules: dict[str, Any] = {"copy": True, "dtype": FLOATS, "reset": former is None}
+    # Scikit-learn does not know labels such as dates, bytes or huge integers.
+    is_known = labels.ndim != 1 or labels.dtype.kind in "biufU" or all(map(_is_text, labels))
+    rules: dict[str, Any] = {"dtype": FLOATS, "reset": former is None}
     if has_label.all() and is_known:
         is_plain = isinstance(getattr(y, "dtype", None), np.dtype) and y.dtype.kind not in "OT"
-        X, labels = validate_data(estimator, X, y if is_plain else labels, **rules)
+        X, labels = validate_numbers(estimator, X, y=y if is_plain else labels, **rules)
     else:
-        X = validate_data(estimator, X, **rules)
+        X = validate_numbers(estimator, X, **rules)
         check_consistent_length(X, has_label)
     if is_known:
         check_classification_targets(labels)
@@ -187,7 +194,7 @@ def validate_given(
     vectors = None
     if described is not None:
         # Three times, as labels that are all different look like a regression target.
-        if classes.dtype.kind != "O" or isinstance(classes[0], str):
+        if classes.dtype.kind in "biufU" or _is_text(classes[0]):
             check_classification_targets(np.repeat(classes, 3))
         vectors = described.table(classes)
         _warn_of_strangers(classes, codes, vectors)
@@ -199,7 +206,6 @@ def validate_given(
     if former is not None:
         _check_listed(former, given)
         given = former.plus(given)
-    check_enough(given)
     return given
 
 
@@ -208,7 +214,7 @@ def _with_listed(given: Given, listed: Any, unlabelled: Any) -> Given:
     is_label, labels = split_labels(listed, unlabelled)
     if labels.ndim != 1 or not len(labels) or not is_label.all():
         raise ValueError(f"classes must be a list of labels, none of them missing; got {listed!r}")
-    labels = np.unique(labels)
+    labels, _ = unique_labels(labels)
     nothing = given.known.labelled.take(np.arange(0))
     empty = Known(nothing, given.known.pool.take(np.arange(0)), len(labels))
     every = Given(empty, labels, np.ones(len(labels), dtype=bool), 0)
@@ -218,11 +224,14 @@ def _with_listed(given: Given, listed: Any, unlabelled: Any) -> Given:
 
 def _check_listed(former: Given, given: Given) -> None:
     """Refuse labels that are not among the classes that were listed, if any were."""
-    strange = given.classes[~np.isin(given.classes, former.classes)]
-    if former.is_listed.any() and len(strange):
+    labels = entries_of(given.classes)
+    strange = [
+        label for label, place in zip(labels, places_of(former.classes, labels), strict=True) if place < 0
+    ]
+    if former.is_listed.any() and strange:
         raise ValueError(
-            f"y must hold labels among the classes that partial_fit was given, {former.classes.tolist()}; got "
-            f"{strange.tolist()[0]!r}: list it there as well, or leave classes out"
+            f"y must hold labels among the classes that partial_fit was given, {entries_of(former.classes)}; got "
+            f"{strange[0]!r}: list it there as well, or leave classes out"
         )
 
 
@@ -241,7 +250,7 @@ def check_enough(given: Given) -> None:
             f"sample_weight counts rows, and that of {len(labelled)} labelled rows sums to 1, so together they stand "
             f"for one row: multiply it by {len(labelled)} if each row shall count on average as one",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -259,6 +268,10 @@ def validate_rows(rows: Any, *known: Any) -> Any:
     return numbers
 
 
+def _is_text(label: Any) -> bool:
+    return isinstance(label, str) and not isinstance(label, Enum)
+
+
 def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
     """Warn where a class has a description alone and another one rows alone: a key may be misspelt."""
     has_rows, is_described = np.isin(np.arange(len(classes)), codes), ~np.isnan(vectors).any(axis=1)
@@ -268,12 +281,13 @@ def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
             f"{rowless[0]!r} is described and has no labelled row, {unsaid[0]!r} has labelled rows and no description: "
             "both are classes now; if they are meant to be one, spell them alike",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> Any:
-    weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
+    with config_context(assume_finite=False):
+        weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weight.shape != (n_rows,):
         raise ValueError(f"sample_weight must have shape ({n_rows},), one number a row; got {weight.shape}")
     if (weight < 0).any():
@@ -323,7 +337,7 @@ def warn_of_scale(checkpoint: str, X: Any) -> None:
             f"is {size:.3g}: put StandardScaler() or TartTransformer(whiten=True) before it, or take 'gram-base', "
             "which reads any scale",
             UserWarning,
-            stacklevel=4,
+            stacklevel=5,
         )
 
 
@@ -333,7 +347,7 @@ def warn_of_draw(n_read: int, n_rows: int) -> None:
         f"read {n_read} of {n_rows} rows without a label, drawn by random_state: pass max_unlabelled=None to read all, "
         "which takes time and memory for each",
         UserWarning,
-        stacklevel=4,
+        stacklevel=5,
     )
 
 
@@ -345,18 +359,5 @@ def _refuse_all_but_dense_numbers(estimator: BaseEstimator, X: Any) -> None:
             f"{name} takes dense numbers; got sparse X of shape {X.shape}: put TartTransformer() before it, which "
             "makes them dense, or let the step before it return dense rows, for instance by sparse_output=False"
         )
-    if not holds_text(X):
-        return
-    table = np.asarray(X, dtype=object)
-    if table.ndim == 2 and table.shape[1] > 1:
-        row, column = next(place for place, entry in np.ndenumerate(table) if isinstance(entry, str | bytes))
-        label = getattr(X, "columns", range(table.shape[1]))[column]
-        raise ValueError(
-            f"{name} takes numbers; got text in column {label!r}, row {row}: {table[row, column]!r}; encode columns "
-            f"one by one, categories as in make_column_transformer((OneHotEncoder(sparse_output=False), [{label!r}]), "
-            "remainder='passthrough'), sentences by TartTransformer('all-MiniLM-L6-v2')"
-        )
-    raise ValueError(
-        f"{name} takes numbers; got text; put an encoder before it: "
-        f"make_pipeline(TartTransformer('all-MiniLM-L6-v2'), {name}())"
-    )
+    encode = f"put an encoder before it: make_pipeline(TartTransformer('all-MiniLM-L6-v2'), {name}())"
+    check_numbers(X, name, encode)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any, TypeVar, overload
 
 import numpy as np
@@ -38,6 +39,21 @@ class LazyRows(Sequence[Row]):
         return self._make(range(len(self))[row], self._entries[row])
 
 
+def without_arrow(X: Any) -> Any:
+    """Return an array of Arrow, or a list of its scalars, as a list of Python's objects, and all else as it is.
+
+    Examples
+    --------
+    >>> without_arrow(["a", "b"])
+    ['a', 'b']
+    """
+    if hasattr(X, "to_pylist") and not hasattr(X, "columns"):
+        return X.to_pylist()
+    if isinstance(X, list | tuple) and any(hasattr(entry, "as_py") for entry in X[:1]):
+        return [entry.as_py() for entry in X]
+    return X
+
+
 def as_entries(X: Any, reader: str, what: str) -> list[Any]:
     """Return the rows of `X`, whatever they are, as a list.
 
@@ -69,10 +85,12 @@ def check_present(entries: list[Any], reader: str, what: str, cure: str) -> None
 
 
 def is_missing(entry: Any) -> bool:
-    """Tell whether an entry stands for nothing: None, NaN, or what pandas has for it."""
+    """Tell whether an entry stands for nothing: None, NaN, NaT, or what pandas has for it."""
     # By type name, because pandas is no dependency and pd.NA cannot be compared.
     return entry is None or type(entry).__name__ in ("NAType", "NaTType") or _is_nan(entry)
 
 
 def _is_nan(entry: Any) -> bool:
-    return isinstance(entry, float | np.floating) and bool(entry != entry)
+    if isinstance(entry, Decimal):
+        return entry.is_nan()
+    return isinstance(entry, float | np.inexact | np.datetime64 | np.timedelta64) and bool(entry != entry)

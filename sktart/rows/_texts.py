@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any
 
 import numpy as np
 from scipy.sparse import issparse
 
 from sktart.rows._entries import check_present
+from sktart.rows._numbers import name_of_column
 
 
 def holds_text(X: Any) -> bool:
@@ -22,12 +24,14 @@ def holds_text(X: Any) -> bool:
     if isinstance(X, str | bytes):
         return True
     if isinstance(X, list | tuple):
-        return any(isinstance(row, str) or (isinstance(row, list | tuple) and holds_text(row)) for row in X)
+        return any(
+            isinstance(row, str | bytes) or (isinstance(row, list | tuple) and holds_text(row)) for row in X
+        )
     if issparse(X) or not hasattr(X, "__array__"):
         return False
     array = np.asarray(X)
     if array.dtype.kind == "O":
-        return any(isinstance(entry, str) for entry in array.flat)
+        return any(isinstance(entry, str | bytes) for entry in array.flat)
     return array.dtype.kind in "UST"
 
 
@@ -40,7 +44,7 @@ def is_text_column(X: Any) -> bool:
     (True, False)
     """
     if isinstance(X, list | tuple):
-        return any(isinstance(row, str) for row in X)
+        return any(isinstance(row, str | bytes) for row in X)
     return len(getattr(X, "shape", ())) < 2 and holds_text(X)
 
 
@@ -60,21 +64,31 @@ def as_texts(X: Any, reader: str) -> list[str]:
     ['good', 'bad']
     """
     entries = _one_column(X, reader)
-    check_present(entries, reader, "text", "drop these rows or fill them, for instance with X.fillna('')")
-    for row, entry in enumerate(entries):
-        if not isinstance(entry, str):
-            raise ValueError(
-                f"{reader} reads text, but row {row} holds {entry!r} ({type(entry).__name__}); "
-                "pass a flat sequence of str, or let encoder='auto' choose an encoder of such rows"
-            )
-        try:
-            entry.encode()
-        except UnicodeEncodeError as error:
-            raise ValueError(
-                f"{reader} reads text, but row {row} is no valid Unicode ({error}); decode its bytes with "
-                "errors='replace'"
-            ) from error
-    return [str(entry) for entry in entries]
+    check_present(entries, reader, "text", "drop these rows or fill them, for instance with ''")
+    return [_checked(entry, row, entries, X, reader) for row, entry in enumerate(entries)]
+
+
+def _checked(entry: Any, row: int, entries: list[Any], X: Any, reader: str) -> str:
+    if not isinstance(entry, str | bytes):
+        is_vector = isinstance(entry, list | tuple | np.ndarray) and np.ndim(entry) == 1
+        if isinstance(entry, Real):
+            cure = "turn it into text by str, or pass a table of numbers, of shape (n, D), to encoder=None"
+        elif is_vector and len({np.shape(vector) for vector in entries}) == 1:
+            cure = f"pass vectors as a table, np.stack({name_of_column(X)}), to encoder=None"
+        else:
+            cure = "pass a flat sequence of str, or let encoder='auto' choose an encoder of such rows"
+        raise ValueError(
+            f"{reader} reads text, but row {row} holds {entry!r:.80} ({type(entry).__name__}); {cure}"
+        )
+    try:
+        text = entry.decode() if isinstance(entry, bytes) else str(entry)
+        text.encode()
+    except UnicodeError as error:
+        raise ValueError(
+            f"{reader} reads text, but row {row} is no valid Unicode ({error}); decode its bytes with "
+            "errors='replace'"
+        ) from error
+    return text
 
 
 def _one_column(X: Any, reader: str) -> list[Any]:
@@ -88,10 +102,13 @@ def _one_column(X: Any, reader: str) -> list[Any]:
                 f"X must be a list, tuple, array, Series or one-column frame of texts; "
                 f"got {type(X).__name__}, so pass list(X)"
             )
-        return list(X)
+        if not all(isinstance(row, list | tuple) and len(row) == len(X[0]) for row in X):
+            return list(X)
+        X = np.array(X, dtype=object)
+        shape = X.shape
     if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1 and not issparse(X)):
-        column = np.asarray(X).ravel()
-        return (np.char.decode(column, "utf-8") if column.dtype.kind == "S" else column).tolist()
+        entries: list[Any] = np.asarray(X).ravel().tolist()
+        return entries
     if holds_text(X):
         raise ValueError(
             f"{reader} reads one column of text; got X of shape {shape}: pass one column, "

@@ -1,5 +1,8 @@
 """AutoTartClassifier: what it takes, what it keeps, and what it says of the rest."""
 
+import re
+from decimal import Decimal
+
 import numpy as np
 import pandas as pd
 import polars as pl
@@ -371,3 +374,23 @@ def test_plot_leaderboard():
     ax = auto().fit(TEXTS, Y).plot_leaderboard()
     assert ax.get_xlabel() == "seconds for 1,000 predictions"
     assert len(ax.texts) == 3
+
+
+@pytest.mark.parametrize(
+    "labels", [[Decimal(1), Decimal(2)], [b"a", b"b"], [(1, 2), (3,)], [2**70, 2**71]], ids=str
+)
+def test_labels_that_other_classifiers_do_not_know_are_refused(labels):
+    y = pd.Series(labels * 8)
+    with pytest.raises(ValueError, match=rf"must be texts, .*; got {re.escape(repr(labels[0]))}: turn them"):
+        AutoTartClassifier().fit(np.eye(16), y)
+
+
+@pytest.mark.parametrize("n_missing", [0, 4])
+def test_dates_in_nanoseconds_are_labels(n_missing):
+    y = np.array(["2020", "2021"] * 8, dtype="M8[ns]")
+    X = np.arange(16)[:, None] % 2 + np.random.default_rng(0).normal(size=(16, 2)) / 9
+    given = y.copy()
+    given[:n_missing] = np.datetime64("NaT")
+    model = AutoTartClassifier(max_candidates=2, random_state=0).fit(X, given)
+    assert model.predict(X).dtype == y.dtype
+    assert (model.predict(X) == y).all()

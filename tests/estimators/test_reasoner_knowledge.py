@@ -206,7 +206,7 @@ def test_max_context_is_for_labelled_classes(knowing, iris):
 
 
 def test_the_marker_is_a_single_value(knowing, iris):
-    with pytest.raises(ValueError, match=r"unlabelled must be None, a number or a text; got \[-1\]"):
+    with pytest.raises(ValueError, match=r"unlabelled must be None or a label; got \[-1\]"):
         TartReasoner(knowing, unlabelled=[-1]).fit(*iris[:2])
 
 

@@ -94,10 +94,12 @@ def test_missing_texts_are_refused(X):
         ([None, None], r"misses 2, in rows \[0, 1\]"),
         ([], "needs at least one text; got 0"),
         (np.array([], dtype=str), "needs at least one text; got 0"),
-        (["a", 3], r"reads text, but row 1 holds 3 \(int\); pass a flat sequence of str"),
+        (["a", 3], r"reads text, but row 1 holds 3 \(int\); turn it into text by str"),
+        (["a", {}], r"reads text, but row 1 holds \{\} \(dict\); pass a flat sequence of str, or let"),
+        ([b"a", b"\xff"], r"row 1 is no valid Unicode .* decode its bytes with errors='replace'"),
         (["a", "\ud800"], r"row 1 is no valid Unicode .* decode its bytes with errors='replace'"),
-        ([["a"], ["b"]], r"row 0 holds \['a'\] \(list\)"),
-        ([0.5, 1.5], r"row 0 holds 0.5 \(float\).*or let encoder=.auto. choose"),
+        ([["a", "b"]], r"got X of shape \(1, 2\): pass one column, or give each its own TartTransformer"),
+        ([0.5, 1.5], r"row 0 holds 0.5 \(float\); .*or pass a table of numbers, .* to encoder=None"),
         (np.zeros((3, 2)), r"got numbers of shape \(3, 2\), so pass texts, or let encoder=.auto. choose"),
         (np.array(3), r"got numbers of shape \(\)"),
         (csr_matrix((3, 1)), r"got numbers of shape \(3, 1\)"),
@@ -112,7 +114,7 @@ def test_what_a_text_encoder_refuses(X, message, model_folder):
         TartTransformer(model_folder).fit(X)
 
 
-TEXT_TO_NUMBERS = "encoder=None reads numbers here, but X holds text; .*MiniLM"
+TEXT_TO_NUMBERS = "encoder=None takes numbers; got text, row 0: .*; fit with texts and encoder='all-MiniLM"
 
 
 @pytest.mark.parametrize(
@@ -122,15 +124,20 @@ TEXT_TO_NUMBERS = "encoder=None reads numbers here, but X holds text; .*MiniLM"
         (None, ["a", "b"], TEXT_TO_NUMBERS),
         (None, [["a"], ["b"]], TEXT_TO_NUMBERS),
         (None, np.array(["a"]), TEXT_TO_NUMBERS),
-        (None, [1.0, "a"], TEXT_TO_NUMBERS),
-        (None, pd.DataFrame({"a": [1], "b": ["x"]}), TEXT_TO_NUMBERS),
+        (None, [1.0, "a"], "encoder=None takes numbers; got text beside numbers, row 1: 'a'"),
+        (
+            None,
+            pd.DataFrame({"a": [1], "b": ["x"]}),
+            "got text in column 'b', row 0: 'x'; encode columns one by",
+        ),
+        (np.sqrt, np.eye(2), "sqrt takes numbers; got text, row 0: 'a'; fit with texts$"),
         (StandardScaler(), [], "StandardScaler needs at least one row; got 0"),
         (StandardScaler(), np.arange(3.0), "got a flat column: .* Reshape your data"),
     ],
 )
 def test_what_encoders_of_tables_refuse(encoder, X, message):
     with pytest.raises(ValueError, match=message):
-        TartTransformer(encoder).fit(X)
+        TartTransformer(encoder).fit(X).transform(["a"])
 
 
 def test_transform_wants_the_kind_of_rows_that_fit_saw(texts):
