@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_class_weight
 from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._fitted import FittedContext
 from sktart.estimators._base import BaseInContext
+from sktart.estimators._callbacks import watched
 from sktart.estimators._validation import (
     CLASS_WEIGHT,
     MARKER,
@@ -132,6 +133,7 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         self.temperature = temperature
         self.unlabelled = unlabelled
 
+    @watched
     def fit(self, X: Any, y: Any, sample_weight: Any = None, *, class_vectors: Any = None) -> TartReasoner:
         """Keep labelled rows as context, and what else is known.
 

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags
 
 from sktart.encoders import (
@@ -17,6 +18,7 @@ from sktart.encoders import (
     resolve_encoder,
     with_memory,
 )
+from sktart.estimators._callbacks import watched
 from sktart.estimators._input import read_rows
 from sktart.estimators._projection import Projection, to_dense
 from sktart.estimators._validation import (
@@ -53,7 +55,7 @@ _CONSTRAINTS = {
 }
 
 
-class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Turn texts, or other rows, into numeric features with a frozen encoder.
 
     Parameters
@@ -204,6 +206,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.progress = progress
         self.random_state = random_state
 
+    @watched
     def fit(self, X: Any, y: Any = None) -> Self:
         """Encode `X`, and find the principal components if asked for.
 
@@ -233,6 +236,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._fit_encode(X, y)
         return self
 
+    @watched
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Fit to `X` and return its features; the rows are encoded once.
 
