@@ -259,6 +259,14 @@ def test_bad_queries_are_named(fitted, X, message):
         ({"max_context": 0}, "max_context must be None or an integer of at least 1; got 0"),
         ({"max_context": 1}, r"max_context \(=1\) must be at least the number of classes, 2"),
         ({"checkpoint": "gram-bas"}, "did you mean 'gram-base'"),
+        (
+            {"random_state": 2**32},
+            r"random_state must be None, an integer from 0 to 2\*\*32 - 1 or .*; got 4294967296",
+        ),
+        (
+            {"temperature": np.zeros((2, 2, 2))},
+            r"temperature must be .*; got array\(\[\[\[0., 0.\], \[0., 0.\]\], ",
+        ),
         ({"class_weight": "balance"}, "class_weight must be None, 'balanced' or a dict .*; got 'balance'"),
     ],
     ids=str,
