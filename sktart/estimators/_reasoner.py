@@ -172,9 +172,9 @@ class TartReasoner(ClassifierMixin, BaseInContext):
             If a reasoner of the decoder family gets features that are far from unit variance, there are more than
             `max_unlabelled` rows without a label, weights sum to 1, or a key of `class_vectors` may be misspelt.
         """
-        self._check_params()
         # A fit that fails must not leave the answers of a former one.
         self.__dict__.pop("_fitted", None)
+        self._check_params()
         known, classes = validate_known(self, X, y, sample_weight, class_vectors, self.unlabelled)
         prior_shift = self._prior_shift(known.labelled, classes)
         checkpoint = self._load(known.labelled.x.shape[1])

@@ -297,10 +297,10 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
 
     def _fit_encode(self, X: Any, y: Any) -> Any:
         """Fit everything, and return the encodings before projection."""
-        check_params(self, _CONSTRAINTS)
         # A fit that fails must not leave a mixture with a former one.
         for former in ("n_features_out_", "n_features_in_", "feature_names_in_"):
             self.__dict__.pop(former, None)
+        check_params(self, _CONSTRAINTS)
         options = ModelOptions(**{field.name: getattr(self, field.name) for field in fields(ModelOptions)})
         chosen = self.encoder
         if isinstance(chosen, str) and chosen == "auto":

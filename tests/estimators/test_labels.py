@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from scipy.sparse import csr_array
 
-from sktart import TartReasoner
+from sktart import TartReasoner, load, save
 from sktart.estimators._labels import check_class_vectors, merge_labels, split_labels
 
 
@@ -145,7 +145,7 @@ LABELS = {
 
 @pytest.mark.parametrize("y, kind", LABELS.values(), ids=LABELS)
 @pytest.mark.parametrize("some_missing", [False, True])
-def test_labels_come_back_as_they_are(y, kind, some_missing):
+def test_labels_come_back_as_they_are(y, kind, some_missing, tmp_path):
     given = list(y)
     X = np.random.default_rng(0).normal(size=(12, 3)) + np.arange(12)[:, None] % 2
     labels = pd.Series([*given[:10], None, None], dtype=getattr(y, "dtype", object)) if some_missing else y
@@ -155,6 +155,8 @@ def test_labels_come_back_as_they_are(y, kind, some_missing):
     assert model.classes_.tolist() == sorted(set(given))
     assert {type(label) for label in model.predict(X).tolist()} == {kind}
     assert len(model.unlabelled_rows_) == (2 if some_missing else 0)
+    save(model, tmp_path / "model.sktart")
+    assert load(tmp_path / "model.sktart").classes_.tolist() == model.classes_.tolist()
 
 
 @pytest.mark.parametrize("module, maker", [("polars", "Series"), ("pyarrow", "array")])

@@ -164,6 +164,11 @@ def test_failed_fit_leaves_no_answers_of_a_former_one(iris):
         model.set_params(checkpoint="nope").fit(iris[0], iris[1].astype(str))
     with pytest.raises(NotFittedError, match="not fitted yet"):
         model.predict(iris[2])
+    model.set_params(checkpoint="auto").fit(*iris[:2])
+    with pytest.raises(ValueError, match="temperature must be"):
+        model.set_params(temperature=0).fit(*iris[:2])
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        model.predict(iris[2])
 
 
 def test_far_queries_keep_their_direction(fitted):

@@ -25,6 +25,9 @@ from strategies import (
 
 from sktart import TartReasoner, load, save
 
+# Names of columns are not what these are about.
+pytestmark = pytest.mark.filterwarnings("ignore:X (has|does not have valid) feature names")
+
 
 @examples
 @given(tasks(), st.sampled_from(["float32", "float64"]))
