@@ -52,7 +52,7 @@ def resolve_device(device: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved)
+        torch.zeros(1, device=resolved).item()  # "meta" holds no numbers
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
         raise ValueError(
             f"device must be 'auto' or a device that torch finds here, such as 'cpu'; got {device!r} ({error})"

@@ -71,6 +71,7 @@ _TRUSTED = {
     "sklearn.ensemble._hist_gradient_boosting.predictor.TreePredictor",
     *("sklearn.utils._bunch.Bunch", "sklearn.calibration._TemperatureScaling"),
     *("numpy.dtype", "scipy.sparse._csr.csr_matrix"),
+    *("datetime.date", "datetime.datetime", "decimal.Decimal"),  # labels
 }
 
 

@@ -4,12 +4,20 @@ import functools
 import os
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import numpy as np
 import pytest
+from hypothesis import HealthCheck, settings
+
+# A deadline tells a hang, and is far beyond what a busy machine needs.
+COMMON = {"deadline": timedelta(seconds=60), "suppress_health_check": [HealthCheck.too_slow]}
+settings.register_profile("quick", derandomize=True, **COMMON)
+settings.register_profile("fuzz", max_examples=2000, print_blob=True, **COMMON)
+settings.load_profile("quick")  # `make fuzz` asks for the other
 
 WORDS = ["good", "bad", "film", "plot", "the", "a", "very", "was", "not", "fine"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 
 from sktart.auto._models import encode_descriptions, fit_model, predict_all, read_labels
-from sktart.estimators._classifier import checked_descriptions
+from sktart.estimators._classifier import checked_descriptions, plain_settings
 from sktart.estimators._validation import check_fitted
 
 # Members are chosen with replacement, so weights are multiples of one over the number of rounds.
@@ -76,6 +76,7 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
         self.class_descriptions = class_descriptions
         self.unlabelled = unlabelled
 
+    @plain_settings
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> Self:
         """Fit each encoder, and each member on its vectors."""
         descriptions = checked_descriptions(self.class_descriptions, self.unlabelled)
@@ -90,6 +91,7 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
         self.classes_ = labels.classes
         return self
 
+    @plain_settings
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the mean probability of each class, (M, C); each encoder reads the rows once."""
         check_fitted(self)

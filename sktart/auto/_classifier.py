@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.callback import CallbackSupportMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, check_random_state
 
@@ -24,7 +25,8 @@ from sktart.auto._search import Search
 from sktart.auto._task import Task, make_task
 from sktart.auto._texts import TextColumns
 from sktart.encoders import encoders_at_hand
-from sktart.estimators._classifier import checked_descriptions
+from sktart.estimators._callbacks import watched
+from sktart.estimators._classifier import checked_descriptions, plain_settings
 from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._validation import (
@@ -65,7 +67,7 @@ _CONSTRAINTS = {
 }
 
 
-class AutoTartClassifier(ClassifierMixin, BaseEstimator):
+class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Try encoders and classifiers on held-out rows, and keep the best ones.
 
     Rows are texts, images, clips, numbers, sparse rows, or frames of mixed columns. Each candidate answers for rows of
@@ -165,6 +167,7 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
         self.random_state = random_state
         self.verbose = verbose
 
+    @watched
     @fits_aside(
         *(
             "best_estimator_",
@@ -177,6 +180,7 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
         ),
         *("_reader", "_prints", "_named", "_board", "_heaviest"),
     )
+    @plain_settings
     def fit(self, X: Any, y: Any, sample_weight: Any = None, groups: Any = None) -> Self:
         """Search, and fit what was chosen on all rows.
 
@@ -241,6 +245,7 @@ class AutoTartClassifier(ClassifierMixin, BaseEstimator):
         return self
 
     @at_one_moment
+    @plain_settings
     def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Return the probability of each class, (M, C), for rows of the kind that ``fit`` saw."""
         check_fitted(self)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from sklearn.base import BaseEstimator
+from sklearn.callback import CallbackSupportMixin
 
 from sktart._runtime import resolve_device, resolve_dtype
 from sktart.contexts._known import Known
@@ -36,7 +37,7 @@ DEFAULT_CHUNK = 256
 MAX_REPEATED = 1_000_000
 
 
-class BaseInContext(BaseEstimator):
+class BaseInContext(CallbackSupportMixin, BaseEstimator):
     """Base of estimators around a pretrained reasoner: its parameters, and how a checkpoint comes to read contexts.
 
     A subclass checks what it was given, calls `_load` and `_read_contexts` in ``fit``, and keeps what they return in

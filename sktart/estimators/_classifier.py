@@ -8,9 +8,12 @@ from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
+from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags
 
+from sktart.estimators._callbacks import watched
 from sktart.estimators._labels import check_described, split_labels
 from sktart.estimators._reasoner import TartReasoner
 from sktart.estimators._refit import at_one_moment, fits_aside
@@ -18,8 +21,11 @@ from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._trust import TrustMixin
 from sktart.estimators._validation import check_fitted, check_lengths, validate_queries
 
+# For estimators inside of ours: vectors between them are arrays, and their options are not routed.
+plain_settings = config_context(transform_output="default", enable_metadata_routing=False)
 
-class TartClassifier(TrustMixin, ClassifierMixin, BaseEstimator):
+
+class TartClassifier(TrustMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     """Classifier of texts, images, clips or numbers: a frozen encoder, and a reasoner that reads what you know.
 
     It is ``make_pipeline(TartTransformer(encoder), TartReasoner(checkpoint))`` that reads a sentence or more on each
@@ -134,7 +140,9 @@ class TartClassifier(TrustMixin, ClassifierMixin, BaseEstimator):
         self.device = device
         self.random_state = random_state
 
+    @watched
     @fits_aside("transformer_", "reasoner_", "classes_")
+    @plain_settings
     def fit(self, X: Any, y: Any, sample_weight: Any = None) -> TartClassifier:
         """Encode rows and descriptions, and read them.
 
@@ -173,7 +181,9 @@ class TartClassifier(TrustMixin, ClassifierMixin, BaseEstimator):
         self.transformer_, self.reasoner_, self.classes_ = transformer, reasoner, reasoner.classes_
         return self
 
+    @watched
     @fits_aside()
+    @plain_settings
     def partial_fit(self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None) -> TartClassifier:
         """Add rows to the context, see :meth:`TartReasoner.partial_fit`; the first call is a `fit`.
 
@@ -200,29 +210,34 @@ class TartClassifier(TrustMixin, ClassifierMixin, BaseEstimator):
         """Indices of the labelled rows of positive weight."""
         return self.reasoner_.labelled_rows_
 
+    @plain_settings
     def _parts(self, X: Any = None) -> tuple[TartReasoner, Any]:
         features = None if X is None else validate_queries(self.reasoner_, self.transformer_.transform(X))
         return self.reasoner_, features
 
     @at_one_moment
+    @plain_settings
     def predict_proba(self, X: Any) -> np.ndarray:
         """Return the probability of each class, (M, C), for rows of the kind that ``fit`` saw."""
         check_fitted(self)
         return self.reasoner_.predict_proba(self.transformer_.transform(X))
 
     @at_one_moment
+    @plain_settings
     def predict_log_proba(self, X: Any) -> np.ndarray:
         """Return the logarithm of the probabilities, (M, C)."""
         check_fitted(self)
         return self.reasoner_.predict_log_proba(self.transformer_.transform(X))
 
     @at_one_moment
+    @plain_settings
     def predict(self, X: Any) -> np.ndarray:
         """Return the most probable label of each row, (M,)."""
         check_fitted(self)
         return self.reasoner_.predict(self.transformer_.transform(X))
 
     @at_one_moment
+    @plain_settings
     def decision_function(self, X: Any) -> np.ndarray:
         """Return log-probabilities (M, C), or with two classes the log-odds (M,) of the second."""
         check_fitted(self)

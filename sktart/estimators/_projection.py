@@ -80,18 +80,25 @@ class Projection:
         # ARPACK is made for few components of many; otherwise the exact solver is also the faster one.
         keep_sparse = issparse(rows) and 2 * limit < min(n_rows, width)
         table = (rows if keep_sparse else to_dense(rows)).astype(np.float64)
-        self.mean_ = np.asarray(table.mean(axis=0)).ravel()
+        # A power of two, so that nothing is rounded otherwise: squares of huge or tiny numbers do not fit.
+        scale = np.ldexp(1.0, int(np.frexp(abs(table).max())[1]) - 1)
+        table = table / scale
+        mean = np.asarray(table.mean(axis=0)).ravel()
         axes, variances = self._principal_axes(table, limit, np.finfo(_float_type(rows)).eps)
         if self.whiten and len(axes):
-            spread = _scores(table, self.mean_, axes) if keep_sparse else table - self.mean_
-            axes = axes / np.sqrt(_shrink(variances, spread))[:, np.newaxis]
-        self.axes_ = axes if len(axes) else np.zeros((1, width))
+            spread = _scores(table, mean, axes) if keep_sparse else table - mean
+            with np.errstate(over="ignore"):
+                axes = axes / np.sqrt(_shrink(variances, spread))[:, np.newaxis] / scale
+        self.mean_, self.axes_ = mean * scale, axes if len(axes) else np.zeros((1, width))
+        _check_finite(self.axes_)
         self.n_components_ = len(self.axes_)
         return self
 
     def transform(self, rows: Rows) -> NDArray[Any]:
         """Project `rows` of shape (n, D) to (n, n_components_), in their own precision."""
-        return _scores(rows, self.mean_, self.axes_).astype(_float_type(rows), copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = _scores(rows, self.mean_, self.axes_).astype(_float_type(rows), copy=False)
+        return _check_finite(scores)
 
     def _principal_axes(self, table: Rows, limit: int, eps: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return axes and variances above the noise that rounding to `eps` leaves in `table`."""
@@ -109,6 +116,16 @@ class Projection:
         values = pca.singular_values_
         kept = values > max(noise, max(n_rows, width) * exact * values.max())
         return pca.components_[kept], pca.explained_variance_[kept]
+
+
+def _check_finite(values: NDArray[Any]) -> NDArray[Any]:
+    """Refuse what overflow left of numbers that are too small or too large."""
+    if not np.isfinite(values).all():
+        raise ValueError(
+            "principal components need numbers of a usual size; those of X, or of X beside the rows of fit, are so "
+            "small or so large that results overflow: scale them, for instance with StandardScaler()"
+        )
+    return values
 
 
 def _float_type(rows: Rows) -> np.dtype[Any]:

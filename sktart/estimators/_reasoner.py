@@ -10,6 +10,7 @@ from sklearn.base import ClassifierMixin
 
 from sktart.contexts._fitted import FittedContext
 from sktart.estimators._base import BaseInContext
+from sktart.estimators._callbacks import watched
 from sktart.estimators._given import Given
 from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._trust import TrustMixin
@@ -142,6 +143,7 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
         self.temperature = temperature
         self.unlabelled = unlabelled
 
+    @watched
     @fits_aside(
         *(
             "_fitted",
@@ -196,6 +198,7 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
         self._check_params()
         return self._read(validate_given(self, X, y, sample_weight, class_vectors, self.unlabelled))
 
+    @watched
     @fits_aside()
     def partial_fit(
         self, X: Any, y: Any, classes: Any = None, sample_weight: Any = None, *, class_vectors: Any = None

@@ -7,6 +7,7 @@ from typing import Any, Literal, Self
 
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags
 
 from sktart.encoders import (
@@ -17,6 +18,7 @@ from sktart.encoders import (
     resolve_encoder,
     with_memory,
 )
+from sktart.estimators._callbacks import watched
 from sktart.estimators._input import read_rows
 from sktart.estimators._projection import Projection, to_dense
 from sktart.estimators._refit import at_one_moment, fits_aside
@@ -61,7 +63,7 @@ _MADE = (
 )
 
 
-class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
     r"""Turn texts, or other rows, into numeric features with a frozen encoder.
 
     Parameters
@@ -212,6 +214,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self.progress = progress
         self.random_state = random_state
 
+    @watched
     @fits_aside(*_MADE)
     def fit(self, X: Any, y: Any = None) -> Self:
         """Encode `X`, and find the principal components if asked for.
@@ -242,6 +245,7 @@ class TartTransformer(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEst
         self._fit_encode(X, y)
         return self
 
+    @watched
     @fits_aside(*_MADE)
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Fit to `X` and return its features; the rows are encoded once.

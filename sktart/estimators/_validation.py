@@ -81,8 +81,12 @@ FLAG = Constraint("True or False", lambda value: isinstance(value, bool | np.boo
 PATH = Constraint("a string or a path", lambda value: isinstance(value, str | PathLike))
 TEXT = Constraint("a string", lambda value: isinstance(value, str))
 RANDOM_STATE = Constraint(
-    "None, an integer of at least 0 or a numpy RandomState",
-    lambda value: value is None or integer(0).holds(value) or isinstance(value, np.random.RandomState),
+    "None, an integer from 0 to 2**32 - 1 or a numpy RandomState",
+    lambda value: (
+        value is None
+        or (integer(0).holds(value) and value < 2**32)
+        or isinstance(value, np.random.RandomState)
+    ),
 )
 MARKER = Constraint("None or a label", lambda value: isinstance(value, Hashable))
 CLASS_WEIGHT = Constraint(
@@ -109,7 +113,7 @@ def check_params(estimator: BaseEstimator, constraints: Mapping[str, Constraint]
     """
     params = estimator.get_params(deep=False)
     problems = [
-        f"{name} must be {constraint.rule}; got {params[name]!r}"
+        f"{name} must be {constraint.rule}; got {shown(params[name])}"
         for name, constraint in constraints.items()
         if not constraint.holds(params[name])
     ]
@@ -120,7 +124,19 @@ def check_params(estimator: BaseEstimator, constraints: Mapping[str, Constraint]
 def require(name: str, value: Any, constraint: Constraint) -> None:
     """Hold an argument of a method against its rule."""
     if not constraint.holds(value):
-        raise ValueError(f"{name} must be {constraint.rule}; got {value!r}")
+        raise ValueError(f"{name} must be {constraint.rule}; got {shown(value)}")
+
+
+def shown(value: Any) -> str:
+    """Return what a message shows of a value: one line, cut where it is long.
+
+    Examples
+    --------
+    >>> shown(np.eye(2)), len(shown(list(range(1000))))
+    ('array([[1., 0.], [0., 1.]])', 100)
+    """
+    line = " ".join(repr(value).split())
+    return line if len(line) <= 100 else f"{line[:97]}..."
 
 
 def check_fitted(estimator: BaseEstimator) -> None:

@@ -14,7 +14,7 @@ import pytest
 import torch
 from scipy.sparse import csr_array
 
-from sktart import TartReasoner
+from sktart import TartReasoner, load, save
 from sktart.estimators._labels import check_class_vectors, merge_labels, split_labels, unique_labels
 
 
@@ -170,7 +170,7 @@ LABELS = {
 
 @pytest.mark.parametrize("y, kind", LABELS.values(), ids=LABELS)
 @pytest.mark.parametrize("some_missing", [False, True])
-def test_labels_come_back_as_they_are(y, kind, some_missing):
+def test_labels_come_back_as_they_are(y, kind, some_missing, tmp_path):
     given = list(y)
     X = np.random.default_rng(0).normal(size=(12, 3)) + np.arange(12)[:, None] % 2
     labels = pd.Series([*given[:10], None, None], dtype=getattr(y, "dtype", object)) if some_missing else y
@@ -181,6 +181,10 @@ def test_labels_come_back_as_they_are(y, kind, some_missing):
     assert set(model.classes_.tolist()) == set(given)
     assert all(isinstance(label, kind) for label in model.predict(X).tolist())
     assert len(model.unlabelled_rows_) == (2 if some_missing else 0)
+    if kind not in (str, bool, int, bytes, date, Decimal):
+        return  # files of these need `trusted`
+    save(model, tmp_path / "model.sktart")
+    assert load(tmp_path / "model.sktart").classes_.tolist() == model.classes_.tolist()
 
 
 @pytest.mark.parametrize("module, maker", [("polars", "Series"), ("pyarrow", "array")])

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy.sparse import csr_array, random_array
+from scipy.sparse import csr_array
 from sklearn import config_context
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
@@ -18,7 +18,8 @@ def gaussian(n_rows, width, seed=0, scale=1.0):
 
 
 def sparse_rows(n_rows, width, seed=0):
-    return csr_array(random_array((n_rows, width), density=0.1, rng=np.random.default_rng(seed)))
+    rng = np.random.default_rng(seed)
+    return csr_array(rng.uniform(size=(n_rows, width)) * (rng.uniform(size=(n_rows, width)) < 0.1))
 
 
 @pytest.mark.parametrize("whiten", [False, True])
@@ -160,3 +161,22 @@ def test_rows_are_left_unchanged():
     before = context.copy()
     Projection(3, whiten=True).fit(context).transform(context)
     assert_array_equal(context, before)
+
+
+@pytest.mark.parametrize("size", [1e-310, 1e-200, 1e200, 1e308])
+def test_the_size_of_rows_scales_components_and_nothing_else(size):
+    rows = np.random.default_rng(0).integers(-8, 8, size=(9, 4)) / 8
+    plain, sized = (Projection(n_components=2).fit(part) for part in (rows, rows * size))
+    assert_allclose(sized.axes_, plain.axes_, rtol=1e-9)
+    assert_allclose(sized.transform(rows * size) / size, plain.transform(rows), atol=1e-9)
+
+
+def test_what_overflows_is_refused_with_a_cure():
+    rows = np.random.default_rng(0).normal(size=(9, 4))
+    message = (
+        r"need numbers of a usual size; .* so large that results overflow: scale them, .*StandardScaler\(\)"
+    )
+    with pytest.raises(ValueError, match=message):
+        Projection(whiten=True).fit(rows * 1e-310)
+    with pytest.raises(ValueError, match=message):
+        Projection(whiten=True).fit(rows * 1e-200).transform(rows * 1e200)

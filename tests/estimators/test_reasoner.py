@@ -164,6 +164,11 @@ def test_failed_fit_leaves_no_answers_of_a_former_one(iris):
         model.set_params(checkpoint="nope").fit(iris[0], iris[1].astype(str))
     with pytest.raises(NotFittedError, match="not fitted yet"):
         model.predict(iris[2])
+    model.set_params(checkpoint="auto").fit(*iris[:2])
+    with pytest.raises(ValueError, match="temperature must be"):
+        model.set_params(temperature=0).fit(*iris[:2])
+    with pytest.raises(NotFittedError, match="not fitted yet"):
+        model.predict(iris[2])
 
 
 def test_far_queries_keep_their_direction(fitted):
@@ -259,6 +264,14 @@ def test_bad_queries_are_named(fitted, X, message):
         ({"max_context": 0}, "max_context must be None or an integer of at least 1; got 0"),
         ({"max_context": 1}, r"max_context \(=1\) must be at least the number of classes, 2"),
         ({"checkpoint": "gram-bas"}, "did you mean 'gram-base'"),
+        (
+            {"random_state": 2**32},
+            r"random_state must be None, an integer from 0 to 2\*\*32 - 1 or .*; got 4294967296",
+        ),
+        (
+            {"temperature": np.zeros((2, 2, 2))},
+            r"temperature must be .*; got array\(\[\[\[0., 0.\], \[0., 0.\]\], ",
+        ),
         ({"class_weight": "balance"}, "class_weight must be None, 'balanced' or a dict .*; got 'balance'"),
     ],
     ids=str,
