@@ -50,10 +50,13 @@ def curve(data: DataSet, choose: Choice, seed: int) -> list[tuple[int, float]]:
     every = rng.permutation(len(data.y))
     pool = every if data.is_test is None else every[~data.is_test[every]]
     pool = pool[: min(N_POOL, len(pool) * 2 // 3)]
+    n_first = max(8, 2 * (int(data.y.max()) + 1))
+    while len(np.unique(data.y[pool[:n_first]])) < 2:
+        pool = rng.permutation(pool)
     rest = np.setdiff1d(every, pool) if data.is_test is None else every[data.is_test[every]]
     queries = rng.permutation(rest)[:N_QUERIES]
     step = max(8, int(data.y.max()) + 1)
-    labelled = list(range(max(8, 2 * (int(data.y.max()) + 1))))
+    labelled = list(range(n_first))
     points = []
     for _ in range(N_STEPS):
         rows = pool[labelled]

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn import config_context
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
 from sklearn.callback import CallbackSupportMixin
-from sklearn.utils import Tags
+from sklearn.utils import Tags, _safe_indexing, check_random_state
 
 from sktart.estimators._callbacks import watched
 from sktart.estimators._labels import check_described, split_labels
@@ -19,7 +19,7 @@ from sktart.estimators._reasoner import TartReasoner
 from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._trust import TrustMixin
-from sktart.estimators._validation import check_fitted, check_lengths, validate_queries
+from sktart.estimators._validation import check_fitted, check_lengths, validate_queries, warn_of_draw
 
 # For estimators inside of ours: vectors between them are arrays, and their options are not routed.
 plain_settings = config_context(transform_output="default", enable_metadata_routing=False)
@@ -60,7 +60,7 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, ClassifierMixin, BaseEsti
     context_selection : {"random", "recent"}, default="random"
         Of :class:`TartReasoner`: which rows these are.
     max_unlabelled : int or None, default=1000
-        Of :class:`TartReasoner`: most rows without a label that are read.
+        Of :class:`TartReasoner`: most rows without a label that are read. Frozen encoders encode no others.
     device : str, default="auto"
         Of both; of the reasoner alone where `encoder` is a TartTransformer.
     random_state : int, RandomState or None, default=None
@@ -174,12 +174,34 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, ClassifierMixin, BaseEsti
         reasoner._check_params()
         transformer = self._make_transformer()
         check_lengths(X, y)
-        all_labelled = bool(split_labels(y, self.unlabelled)[0].all())
-        encoded = transformer.fit_transform(X, y if all_labelled else None)
+        has_label = split_labels(y, self.unlabelled)[0]
+        left_out = self._draw_out(np.flatnonzero(~has_label), transformer)
+        if len(left_out):
+            sample_weight = (
+                np.ones(len(has_label)) if sample_weight is None else np.array(sample_weight, float)
+            )
+            sample_weight[left_out] = 0
+            kept = np.setdiff1d(np.arange(len(has_label)), left_out)
+            read = transformer.fit_transform(_safe_indexing(X, kept))
+            encoded = np.zeros((len(has_label), read.shape[1]), read.dtype)
+            encoded[kept] = read
+        else:
+            encoded = transformer.fit_transform(X, y if has_label.all() else None)
         vectors = None if descriptions is None else vectors_of_texts(transformer, descriptions)
         reasoner.partial_fit(encoded, y, classes, sample_weight, class_vectors=vectors)
         self.transformer_, self.reasoner_, self.classes_ = transformer, reasoner, reasoner.classes_
         return self
+
+    def _draw_out(self, pool: np.ndarray, transformer: TartTransformer) -> np.ndarray:
+        """Return the rows without a label that need no encoding, as only some of them will be read."""
+        is_frozen = isinstance(transformer.encoder, str) and transformer.n_components is None
+        size = self.max_unlabelled
+        if size is None or len(pool) <= size or not is_frozen:
+            return pool[:0]
+        if self.context_selection == "recent":
+            return pool[: len(pool) - size]
+        warn_of_draw(size, len(pool))
+        return check_random_state(self.random_state).permutation(pool)[size:]
 
     @watched
     @fits_aside()

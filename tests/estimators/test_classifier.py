@@ -1,5 +1,7 @@
 """TartClassifier: raw rows in, probabilities out."""
 
+from contextlib import nullcontext
+
 import numpy as np
 import pytest
 from sklearn.base import clone
@@ -94,6 +96,28 @@ def test_parameters_reach_their_part(knowing):
         model.fit(TEXTS, Y)
     assert model.transformer_.n_components == 2
     assert (model.reasoner_.temperature, model.reasoner_.max_unlabelled) == (2.0, 3)
+
+
+@pytest.mark.parametrize("selection", ["random", "recent"])
+def test_only_rows_that_are_read_are_encoded(selection, monkeypatch):
+    encoded = []
+    transform = TartTransformer.fit_transform
+
+    def spy(self, X, y=None):
+        encoded.extend(X)
+        return transform(self, X, y)
+
+    monkeypatch.setattr(TartTransformer, "fit_transform", spy)
+    texts = [f"a good film no. {i}" if i % 2 else f"a bad play no. {i}" for i in range(30)]
+    labels = [i % 2 if i < 8 else None for i in range(30)]
+    model = TartClassifier("all-MiniLM-L6-v2", max_unlabelled=5, context_selection=selection, random_state=0)
+    with pytest.warns(match="read 5 of 22 rows without") if selection == "random" else nullcontext():
+        model.fit(texts, labels)
+    read = [*model.labelled_rows_, *model.reasoner_.unlabelled_rows_]
+    assert encoded == [texts[row] for row in sorted(read)]
+    assert len(read) == 13
+    if selection == "recent":
+        assert read[8:] == [25, 26, 27, 28, 29]
 
 
 def test_numbers():
