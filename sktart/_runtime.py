@@ -6,7 +6,8 @@ import importlib
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache
+from threading import get_ident
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,9 @@ from sktart.exceptions import MissingExtraError
 
 if TYPE_CHECKING:
     import torch
+
+# Numbers of torch threads outside of `one_torch_thread`, by the thread that is in it.
+_OUTSIDE: dict[int, int] = {}
 
 
 def import_optional(module: str, extra: str) -> ModuleType:
@@ -81,8 +85,12 @@ def _survive_forks() -> None:
     """Let forked children compute on one thread: they have none of their parent's, and would wait for them forever."""
     import torch
 
+    def use_one_thread() -> None:
+        _OUTSIDE.clear()
+        torch.set_num_threads(1)
+
     if hasattr(os, "register_at_fork"):  # there is no fork on Windows
-        os.register_at_fork(after_in_child=partial(torch.set_num_threads, 1))
+        os.register_at_fork(after_in_child=use_one_thread)
 
 
 @contextmanager
@@ -108,3 +116,32 @@ def torch_threads(n_threads: int | None) -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def one_torch_thread() -> Iterator[int]:
+    """Run the body on one torch thread, and give it the number there is outside; several threads may do so at once.
+
+    Threads of torch wait for each other many times in a forward pass, and busily: if another process takes a core, two
+    of them are many times slower than one.
+
+    Examples
+    --------
+    >>> import torch
+    >>> with torch_threads(3), one_torch_thread() as n_threads:
+    ...     n_threads, torch.get_num_threads()
+    (3, 1)
+    """
+    import torch
+
+    others, own = list(_OUTSIDE.values()), torch.get_num_threads()
+    if own == 1:
+        # A thread that is new to torch begins with the number that another one has just set.
+        own = max([own, *others])
+    _OUTSIDE[get_ident()] = own
+    torch.set_num_threads(1)
+    try:
+        yield own
+    finally:
+        torch.set_num_threads(own)
+        _OUTSIDE.pop(get_ident(), None)

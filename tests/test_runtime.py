@@ -1,10 +1,18 @@
 import os
+import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import torch
 from programs import run_python
 
-from sktart._runtime import import_optional, resolve_device, resolve_dtype, torch_threads
+from sktart._runtime import (
+    import_optional,
+    one_torch_thread,
+    resolve_device,
+    resolve_dtype,
+    torch_threads,
+)
 from sktart.exceptions import MissingExtraError
 
 
@@ -56,6 +64,23 @@ def test_torch_threads_none_changes_nothing():
     before = torch.get_num_threads()
     with torch_threads(None):
         assert torch.get_num_threads() == before
+
+
+def test_one_thread_leaves_the_number_of_each_thread_alone():
+    inside, outside = threading.Barrier(3), []
+
+    def compute():
+        with one_torch_thread() as n_threads:
+            inside.wait(60)
+            assert torch.get_num_threads() == 1
+            inside.wait(60)
+        outside.append((n_threads, torch.get_num_threads()))
+
+    # New threads begin with the number of torch at that time, which is 1 while another one is inside.
+    with torch_threads(3), one_torch_thread(), ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(compute) for _ in range(3)]:
+            done.result()
+    assert outside == [(3, 3)] * 3
 
 
 FORK = """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
 from typing import Any
 
@@ -11,7 +12,11 @@ import torch
 from skorch import NeuralNet
 from torch import Tensor, nn
 
+from sktart._runtime import one_torch_thread
 from sktart.reasoners._base import TILE, Reasoner, log_shares
+
+# Multiply-adds of what one thread answers, some hundredths of a second; for less, starting threads is not worth it.
+LEAST_WORK = 2**28
 
 
 class ContextModule(nn.Module):
@@ -94,6 +99,7 @@ class ContextNet(NeuralNet):
         self.initialize()
         # The module holds both now; a pickle would hold them twice, outside of what skorch moves between devices.
         self.reasoner = self.contexts = None
+        self.n_weights = self.module_.reasoner.n_weights
 
     def initialize_module(self) -> ContextNet:
         """Put reasoner and contexts together."""
@@ -111,7 +117,21 @@ class ContextNet(NeuralNet):
 
     def log_proba(self, rows: np.ndarray) -> np.ndarray:
         """Return log-probabilities (M, C) for query rows (M, D)."""
-        return self.predict_proba(rows)[: len(rows)]
+        if self.device.type != "cpu":
+            return self.predict_proba(rows)[: len(rows)]
+        work = len(rows) * len(self.log_prior_shift) * self.n_weights
+        with one_torch_thread() as n_threads:
+            # Threads that each answer some rows wait for nothing; the number of torch threads would change bits.
+            n_parts = min(n_threads, work // LEAST_WORK, len(rows) // TILE)
+            if n_parts < 2:
+                return self.predict_proba(rows)[: len(rows)]
+            size = -(-self.batch_size // n_threads)
+            size += -size % TILE
+            parts = [rows[start : start + size] for start in range(0, len(rows), size)]
+            with ThreadPoolExecutor(n_parts, initializer=torch.set_num_threads, initargs=(1,)) as pool:
+                return np.concatenate(
+                    list(pool.map(lambda part: self.predict_proba(part)[: len(part)], parts))
+                )
 
 
 def averaged(logits: Sequence[Tensor]) -> Tensor:

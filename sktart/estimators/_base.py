@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 from os import PathLike
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -10,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 from sklearn.callback import CallbackSupportMixin
 
-from sktart._runtime import resolve_device, resolve_dtype
+from sktart._runtime import one_torch_thread, resolve_device, resolve_dtype
 from sktart.contexts._known import Known
 from sktart.estimators._validation import (
     PATH,
@@ -35,6 +36,9 @@ MAX_CHUNK_ELEMENTS = 2**25
 DEFAULT_CHUNK = 256
 # Rows that weights may ask a reasoner for which cannot weigh them.
 MAX_REPEATED = 1_000_000
+# Multiply-adds of reading a context, about a fifth of a second. Where another process took a core, two threads were
+# roughly 5 to 30 times slower than one.
+MOST_WORK_OF_ONE_THREAD = 2**31
 
 
 class BaseInContext(CallbackSupportMixin, BaseEstimator):
@@ -107,7 +111,10 @@ class BaseInContext(CallbackSupportMixin, BaseEstimator):
         drawn = self._draw_contexts(reasoner, known)
         if len(drawn[0].pool) < len(known.pool):
             warn_of_draw(len(drawn[0].pool), len(known.pool))
-        return drawn, [part.read(reasoner) for part in drawn]
+        n_rows = len(drawn[0].labelled) + len(drawn[0].pool)
+        is_small = n_rows * known.n_classes * reasoner.n_weights < MOST_WORK_OF_ONE_THREAD
+        with one_torch_thread() if is_small else nullcontext():
+            return drawn, [part.read(reasoner) for part in drawn]
 
     def _draw_contexts(self, reasoner: Reasoner, known: Known) -> list[Known]:
         """Return what each context holds."""

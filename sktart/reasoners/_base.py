@@ -54,6 +54,11 @@ class Reasoner(nn.Module):
         return None
 
     @property
+    def n_weights(self) -> int:
+        """Number of weights; each row of each class meets all of them once."""
+        return sum(weight.numel() for weight in self.parameters())
+
+    @property
     def reads_pool(self) -> bool:
         """Whether `read_context` takes rows without a label and class descriptions as well."""
         return False
