@@ -3,17 +3,36 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PROSE := README.md CHANGELOG.md CONTRIBUTING.md Makefile sktart tests benchmarks docs examples
 READY := $(VENV)/.ready
+PIP_INSTALL := bin/pip install --quiet --disable-pip-version-check
+ON_ONE_THREAD := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
+# What is tested with other versions of the dependencies.
+LANE ?= tests/contexts tests/contracts tests/estimators tests/properties
 
-.PHONY: help demo test lint format wheel pretrain clean
+.PHONY: help demo test fuzz test-oldest test-newest lint format wheel pretrain clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY)  ## the main job on real text: which library is this docstring from?
 	$(BIN)/python examples/which_library.py
 
 test: lint  ## lint, types, all tests
-	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/python -m pytest -n 2 --durations 5
+	$(ON_ONE_THREAD) $(BIN)/python -m pytest -n 2 --durations 5
+
+fuzz: $(READY)  ## twenty times as many drawn inputs as `make test` tries, and others each time
+	$(ON_ONE_THREAD) $(BIN)/python -m pytest -n 2 --hypothesis-profile fuzz -o faulthandler_timeout=3600 tests/properties
+
+test-oldest:  ## tests with the lowest versions that pyproject.toml allows
+	rm -rf build/oldest && $(PYTHON) -m venv build/oldest
+	build/oldest/$(PIP_INSTALL) -c constraints.txt torch
+	build/oldest/$(PIP_INSTALL) -c constraints-oldest.txt -e '.[test]'
+	$(ON_ONE_THREAD) build/oldest/bin/python -m pytest -n 2 -W ignore::DeprecationWarning $(LANE)
+
+test-newest:  ## tests with the newest versions that pip finds; torch stays as it is
+	rm -rf build/newest && $(PYTHON) -m venv build/newest
+	build/newest/$(PIP_INSTALL) -c constraints.txt torch
+	build/newest/$(PIP_INSTALL) -e '.[test]'
+	$(ON_ONE_THREAD) build/newest/bin/python -m pytest -n 2 $(LANE)
 
 lint: $(READY)  ## format, lint, spelling, types, direction of imports; changes nothing
 	$(BIN)/ruff format --check .

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Literal
 
+from sktart.rows._entries import shown
+
 Pooling = Literal["mean", "last", "cls"]
 Dtype = Literal["float32", "float64", "bfloat16", "float16"]
 
@@ -45,7 +47,7 @@ def refuse_options(options: ModelOptions, names: tuple[str, ...], reason: str) -
     """
     defaults = {field.name: field.default for field in fields(options)}
     problems = [
-        f"{name} must stay {defaults[name]!r}, as {reason}; got {getattr(options, name)!r}"
+        f"{name} must stay {defaults[name]!r}, as {reason}; got {shown(getattr(options, name))}"
         for name in names
         if getattr(options, name) != defaults[name]
     ]

@@ -26,6 +26,7 @@ from sktart.encoders.packaged._encoder import PackagedEncoder
 from sktart.encoders.packaged._packages import PackagedModel
 from sktart.exceptions import EncoderError
 from sktart.hub._names import is_repository
+from sktart.rows._entries import shown
 
 Protocol = Literal["stream", "vanilla", "loo"]
 
@@ -158,7 +159,7 @@ def _without_weights(encoder: Any) -> Encoder:
         return CallableEncoder(encoder)
     raise EncoderError(
         "encoder must be None, a name, a folder, a tuple (model, processor), a SentenceTransformer, a "
-        f"scikit-learn transformer or a callable; got {type(encoder).__name__} {encoder!r}"
+        f"scikit-learn transformer or a callable; got {type(encoder).__name__} {shown(encoder)}"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.class_weight import compute_class_weight
 
-from sktart.rows._entries import is_missing, without_arrow
+from sktart.rows._entries import is_missing, shown, without_arrow
 
 
 @dataclass(frozen=True)
@@ -163,11 +164,11 @@ def class_factors(
     wrong = [
         value
         for value in class_weight.values()
-        if not (isinstance(value, Real) and 0 < float(value) < np.inf)
+        if not (isinstance(value, Real) and 0 < value <= sys.float_info.max)  # type: ignore[operator]
     ]
     if wrong:
         raise ValueError(
-            f"class_weight must be positive for each class, and finite; got {wrong[0]!r} in {class_weight!r}"
+            f"class_weight must be positive for each class, and finite; got {shown(wrong[0])} in {shown(class_weight)}"
         )
     factors, places = np.ones(len(classes)), places_of(classes, list(class_weight))
     without = np.setdiff1d(np.arange(len(classes)), places)
@@ -269,7 +270,7 @@ def join_labels(labels: NDArray[Any], more: NDArray[Any]) -> NDArray[Any]:
 def _checked_vector(label: Any, value: Any, n_features: int) -> NDArray[Any]:
     try:
         vectors = np.atleast_2d(np.asarray(value.toarray() if issparse(value) else value, dtype=np.float64))
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, RuntimeError, OverflowError) as error:
         raise ValueError(
             f"class_vectors must hold numbers; that of {label!r} is {value!r}: for texts take "
             "TartClassifier(class_descriptions=...), which encodes them"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from enum import Enum
 from numbers import Integral, Real
@@ -34,6 +35,7 @@ from sktart.estimators._labels import (
     split_labels,
     unique_labels,
 )
+from sktart.rows._entries import shown
 from sktart.rows._numbers import check_numbers
 
 FLOATS = [np.float64, np.float32]
@@ -60,7 +62,8 @@ def number(low: float, high: float) -> Constraint:
     """Real numbers from `low` to `high`; True and False are none."""
     return Constraint(
         f"a number from {low:g} to {high:g}",
-        lambda value: isinstance(value, Real) and not isinstance(value, bool) and low <= float(value) <= high,
+        # without float(), which a huge integer overflows
+        lambda value: isinstance(value, Real) and not isinstance(value, bool) and low <= value <= high,  # type: ignore[operator]
     )
 
 
@@ -127,18 +130,6 @@ def require(name: str, value: Any, constraint: Constraint) -> None:
         raise ValueError(f"{name} must be {constraint.rule}; got {shown(value)}")
 
 
-def shown(value: Any) -> str:
-    """Return what a message shows of a value: one line, cut where it is long.
-
-    Examples
-    --------
-    >>> shown(np.eye(2)), len(shown(list(range(1000))))
-    ('array([[1., 0.], [0., 1.]])', 100)
-    """
-    line = " ".join(repr(value).split())
-    return line if len(line) <= 100 else f"{line[:97]}..."
-
-
 def check_fitted(estimator: BaseEstimator) -> None:
     """Raise scikit-learn's ``NotFittedError`` before the first ``fit``."""
     check_is_fitted(estimator)
@@ -146,8 +137,18 @@ def check_fitted(estimator: BaseEstimator) -> None:
 
 def validate_numbers(estimator: BaseEstimator, X: Any, **rules: Any) -> Any:
     """Check numeric `X`, record or compare its features, and return a copy that is ours to change."""
-    with config_context(assume_finite=False):  # NaN would come out of the network, with another diagnosis
+    # NaN would come out of the network, with another diagnosis.
+    with config_context(assume_finite=False), within_float64("X"):
         return validate_data(estimator, X, copy=True, **rules)
+
+
+@contextmanager
+def within_float64(what: str) -> Iterator[None]:
+    """Name what holds an integer that is larger than any float."""
+    try:
+        yield
+    except OverflowError as error:
+        raise ValueError(f"{what} must hold numbers up to 1.8e308; got a larger integer: scale it") from error
 
 
 def record_features(estimator: BaseEstimator, X: Any, *, reset: bool) -> None:
@@ -302,7 +303,7 @@ def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
 
 
 def check_sample_weight(sample_weight: Any, n_rows: int) -> Any:
-    with config_context(assume_finite=False):
+    with config_context(assume_finite=False), within_float64("sample_weight"):
         weight = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weight.shape != (n_rows,):
         raise ValueError(f"sample_weight must have shape ({n_rows},), one number a row; got {weight.shape}")

@@ -73,6 +73,18 @@ def as_entries(X: Any, reader: str, what: str) -> list[Any]:
     return entries
 
 
+def shown(value: Any) -> str:
+    """Return what a message shows of a value: one line, cut where it is long.
+
+    Examples
+    --------
+    >>> shown(np.eye(2)), len(shown(list(range(1000))))
+    ('array([[1., 0.], [0., 1.]])', 100)
+    """
+    line = " ".join(repr(value).split())
+    return line if len(line) <= 100 else f"{line[:97]}..."
+
+
 def check_present(entries: list[Any], reader: str, what: str, cure: str) -> None:
     """Refuse no rows at all, and missing ones."""
     if not entries:

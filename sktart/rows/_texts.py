@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from scipy.sparse import issparse
 
-from sktart.rows._entries import check_present
+from sktart.rows._entries import check_present, shown
 from sktart.rows._numbers import name_of_column
 
 
@@ -78,7 +78,7 @@ def _checked(entry: Any, row: int, entries: list[Any], X: Any, reader: str) -> s
         else:
             cure = "pass a flat sequence of str, or let encoder='auto' choose an encoder of such rows"
         raise ValueError(
-            f"{reader} reads text, but row {row} holds {entry!r:.80} ({type(entry).__name__}); {cure}"
+            f"{reader} reads text, but row {row} holds {shown(entry)} ({type(entry).__name__}); {cure}"
         )
     try:
         text = entry.decode() if isinstance(entry, bytes) else str(entry)
@@ -107,7 +107,8 @@ def _one_column(X: Any, reader: str) -> list[Any]:
         X = np.array(X, dtype=object)
         shape = X.shape
     if len(shape) == 1 or (len(shape) == 2 and shape[1] == 1 and not issparse(X)):
-        entries: list[Any] = np.asarray(X).ravel().tolist()
+        # numpy's own texts lose zeros at their ends
+        entries: list[Any] = np.asarray(X, dtype=object).ravel().tolist()
         return entries
     if holds_text(X):
         raise ValueError(

@@ -216,6 +216,8 @@ def test_frame_gives_feature_names(iris):
         ({"sample_weight": [0.0, 0.0]}, "must not be zero for all rows"),
         ({"sample_weight": [1e-9, 1e-9]}, "its sum must lie between 1e-6 and 1e12; got 2e-09"),
         ({"sample_weight": [1e30, 1e30]}, "its sum must lie between"),
+        ({"X": [[10**400], [1]]}, "X must hold numbers up to 1.8e308; got a larger integer: scale it"),
+        ({"sample_weight": [10**400, 1]}, "sample_weight must hold numbers up to 1.8e308"),
         ({"sample_weight": [1.0]}, r"shape \(2,\), one number a row; got \(1,\)"),
     ],
     ids=str,
@@ -242,6 +244,7 @@ def test_sparse_rows_are_refused_with_a_cure_that_works():
         ([[1.0, 2.0]], "2 features, but TartReasoner is expecting 4"),
         (["text"], "TartTransformer"),
         ([[np.nan] * 4], "NaN"),
+        ([[10**400] * 4], "X must hold numbers up to 1.8e308"),
     ],
     ids=str,
 )
@@ -259,6 +262,11 @@ def test_bad_queries_are_named(fitted, X, message):
         ({"dtype": ["float32"]}, "dtype must be a string"),
         ({"device": "abacus"}, "device must be"),
         ({"checkpoint": 3}, "checkpoint must be a string or a path"),
+        (
+            {"class_weight": {0: 10**400}},
+            "class_weight must be positive for each class, and finite; got 1000",
+        ),
+        ({"temperature": 10**400}, "temperature must be a number from 0.001 to 1000; got 1000"),
         ({"class_weight": {0: 1, 1: 0}}, "class_weight must be positive for each class"),
         ({"n_permutations": 0}, "n_permutations must be an integer of at least 1; got 0"),
         ({"max_context": 0}, "max_context must be None or an integer of at least 1; got 0"),

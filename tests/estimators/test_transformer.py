@@ -114,6 +114,17 @@ def test_what_a_text_encoder_refuses(X, message, model_folder):
         TartTransformer(model_folder).fit(X)
 
 
+@pytest.mark.parametrize("container", [pl.Series, lambda texts: pl.DataFrame({"text": texts}), pd.Series])
+def test_zeros_at_the_end_of_a_text_stay(container):
+    texts = ["a\0", "a"]
+    assert_array_equal(TartTransformer(lengths).fit_transform(container(texts)), lengths(texts))
+
+
+def test_a_message_shows_one_line_of_what_it_got():
+    with pytest.raises(ValueError, match=r"row 1 holds array\(\[\[\[0\., 0\.\], \[0\., 0\.\]\], \[\[0"):
+        TartTransformer(lengths).fit(["a", np.zeros((2, 2, 2))])
+
+
 TEXT_TO_NUMBERS = "encoder=None takes numbers; got text, row 0: .*; fit with texts and encoder='all-MiniLM"
 
 

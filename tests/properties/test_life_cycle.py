@@ -69,6 +69,18 @@ class LifeCycle(RuleBasedStateMachine):
             np.delete(part, gone, axis=0) for part in (self.rows, self.codes, self.weight, self.numbers)
         )
 
+    @precondition(lambda self: self.rows is not None)
+    @rule(how=st.sampled_from(["width", "gone", "all", "nan"]))
+    def change_in_vain(self, how):
+        method, arguments = {
+            "width": (self.model.partial_fit, (np.zeros((1, N_FEATURES + 1)), [0])),
+            "nan": (self.model.partial_fit, (np.full((1, N_FEATURES), np.nan), [0])),
+            "gone": (self.model.forget, ([self.n_given],)),
+            "all": (self.model.forget, (self.numbers,)),
+        }[how]
+        with pytest.raises(ValueError, match=r"features|row|NaN"):
+            method(*arguments)
+
     @rule(bad=st.sampled_from(["X", "y", "sample_weight", "temperature"]))
     def fit_in_vain(self, bad):
         given = {"X": np.eye(3), "y": [0, 1, 0], "sample_weight": None}
