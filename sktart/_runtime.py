@@ -56,10 +56,11 @@ def resolve_device(device: str) -> torch.device:
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
         resolved = torch.device(device)
-        torch.empty(0, device=resolved)
+        torch.empty(0, device=resolved).cpu()  # nothing comes back from "meta"
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        reason = f"{error}".split(". ")[0]  # torch goes on for pages
         raise ValueError(
-            f"device must be 'auto' or a device that torch finds here, such as 'cpu'; got {device!r} ({error})"
+            f"device must be 'auto' or a device that torch finds here, such as 'cpu'; got {device!r} ({reason:.200})"
         ) from error
     return resolved
 

@@ -31,7 +31,7 @@ def test_resolve_device_auto_is_a_present_device():
     assert resolve_device("auto") == torch.device(expected)
 
 
-@pytest.mark.parametrize("device", ["tpu9", "", "cuda:99"])
+@pytest.mark.parametrize("device", ["tpu9", "", "cuda:99", "meta"])
 def test_resolve_device_refuses(device):
     with pytest.raises(ValueError, match=f"device must be 'auto' or a device .* got '{device}'"):
         resolve_device(device)

@@ -12,6 +12,8 @@ from sklearn.decomposition import PCA
 from sklearn.utils.sparsefuncs import mean_variance_axis
 
 _MAX_DENSE_BYTES = 2**30
+# Squares of larger numbers, or their sums, are no longer finite.
+MOST = 1e150
 
 Rows = Any  # dense or CSR, of shape (n, D); scipy has no types
 
@@ -80,6 +82,12 @@ class Projection:
         # ARPACK is made for few components of many; otherwise the exact solver is also the faster one.
         keep_sparse = issparse(rows) and 2 * limit < min(n_rows, width)
         table = (rows if keep_sparse else to_dense(rows)).astype(np.float64)
+        largest = abs(table).max()
+        if largest > MOST:
+            raise ValueError(
+                f"principal components need numbers of at most {MOST:g}, as they are squared; got {largest:.3g}: scale "
+                "them, for instance with MaxAbsScaler()"
+            )
         self.mean_ = np.asarray(table.mean(axis=0)).ravel()
         axes, variances = self._principal_axes(table, limit, np.finfo(_float_type(rows)).eps)
         if self.whiten and len(axes):
@@ -91,7 +99,14 @@ class Projection:
 
     def transform(self, rows: Rows) -> NDArray[Any]:
         """Project `rows` of shape (n, D) to (n, n_components_), in their own precision."""
-        return _scores(rows, self.mean_, self.axes_).astype(_float_type(rows), copy=False)
+        with np.errstate(over="ignore", invalid="ignore"):
+            scores = _scores(rows, self.mean_, self.axes_).astype(_float_type(rows), copy=False)
+        if not np.isfinite(scores).all():
+            raise ValueError(
+                f"principal components overflow {scores.dtype}; rows have numbers up to {abs(rows).max():.3g}: scale "
+                "them, for instance with MaxAbsScaler()"
+            )
+        return scores
 
     def _principal_axes(self, table: Rows, limit: int, eps: float) -> tuple[NDArray[Any], NDArray[Any]]:
         """Return axes and variances above the noise that rounding to `eps` leaves in `table`."""

@@ -7,6 +7,7 @@ from scipy.sparse import csr_array, random_array
 from sklearn import config_context
 from sklearn.covariance import LedoitWolf
 from sklearn.decomposition import PCA
+from sklearn.preprocessing import MaxAbsScaler
 
 from sktart.estimators import _projection
 from sktart.estimators._projection import Projection, to_dense
@@ -160,3 +161,22 @@ def test_rows_are_left_unchanged():
     before = context.copy()
     Projection(3, whiten=True).fit(context).transform(context)
     assert_array_equal(context, before)
+
+
+@pytest.mark.parametrize("shift", [0.0, 1e200])
+def test_numbers_that_overflow_are_refused_with_a_cure_that_works(shift):
+    rows = np.random.default_rng(0).normal(size=(9, 3)) * 1e200 + shift
+    with pytest.raises(
+        ValueError, match=r"at most 1e\+150, as they are squared; got .*e\+200: scale them, .*MaxAbs"
+    ):
+        Projection(whiten=True).fit(rows)
+    scaler = MaxAbsScaler().fit(rows)
+    assert np.isfinite(
+        Projection(whiten=True).fit(scaler.transform(rows)).transform(scaler.transform(rows))
+    ).all()
+
+
+def test_rows_that_overflow_later_are_refused():
+    fitted = Projection(whiten=True).fit(np.random.default_rng(0).normal(size=(9, 3)) * 1e-9)
+    with pytest.raises(ValueError, match=r"overflow float64; rows have numbers up to 1e\+308: scale them"):
+        fitted.transform(np.full((1, 3), 1e308))
