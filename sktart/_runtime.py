@@ -58,8 +58,9 @@ def resolve_device(device: str) -> torch.device:
         resolved = torch.device(device)
         torch.zeros(1, device=resolved).item()  # "meta" holds no numbers
     except (RuntimeError, AssertionError, TypeError, NotImplementedError) as error:
+        reason = f"{error}".split(". ")[0]  # torch goes on for pages
         raise ValueError(
-            f"device must be 'auto' or a device that torch finds here, such as 'cpu'; got {device!r} ({error})"
+            f"device must be 'auto' or a device that torch finds here, such as 'cpu'; got {device!r} ({reason:.200})"
         ) from error
     return resolved
 

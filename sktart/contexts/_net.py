@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from functools import partial, reduce
+from functools import cache, partial, reduce
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,19 @@ from sktart.reasoners._base import TILE, Reasoner, log_shares
 
 # Multiply-adds of what one thread answers, some hundredths of a second; for less, starting threads is not worth it.
 LEAST_WORK = 2**28
+
+
+@cache
+def workers(n_threads: int) -> ThreadPoolExecutor:
+    """Return threads that have one torch thread each.
+
+    They stay: a fork right after the end of a thread may copy a lock that nobody holds any more, and hang.
+    """
+    return ThreadPoolExecutor(n_threads, initializer=torch.set_num_threads, initargs=(1,))
+
+
+if hasattr(os, "register_at_fork"):  # a child has none of its parent's threads
+    os.register_at_fork(after_in_child=workers.cache_clear)
 
 
 class ContextModule(nn.Module):
@@ -128,10 +142,8 @@ class ContextNet(NeuralNet):
             size = -(-self.batch_size // n_threads)
             size += -size % TILE
             parts = [rows[start : start + size] for start in range(0, len(rows), size)]
-            with ThreadPoolExecutor(n_parts, initializer=torch.set_num_threads, initargs=(1,)) as pool:
-                return np.concatenate(
-                    list(pool.map(lambda part: self.predict_proba(part)[: len(part)], parts))
-                )
+            answers = workers(n_threads).map(lambda part: self.predict_proba(part)[: len(part)], parts)
+            return np.concatenate(list(answers))
 
 
 def averaged(logits: Sequence[Tensor]) -> Tensor:

@@ -194,4 +194,5 @@ def _suggestion(name: str) -> str:
     close = close or [known for known in by_lower if name and name.lower() in known][:3]
     if close:
         return f"did you mean {' or '.join(repr(by_lower[match]) for match in close)}?"
-    return f"short names are {', '.join(by_lower.values())}"
+    some = list(by_lower.values())[:12]
+    return f"short names are {', '.join(some)}, and {len(by_lower) - len(some)} more in docs/encoders.md"

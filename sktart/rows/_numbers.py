@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from datetime import date, timedelta
 from numbers import Number
@@ -107,7 +108,7 @@ def name_of_column(X: Any) -> str:
 def _columns(X: Any, reader: str) -> Iterator[Column]:
     """Yield the columns that are not made for numbers."""
     if hasattr(X, "columns") and hasattr(X, "shape"):
-        yield from _columns_of_frame(X)
+        yield from _columns_of_frame(X, reader)
         return
     is_arrow = hasattr(X, "to_pylist")
     table = _as_array(X.to_pylist() if is_arrow else X, reader)
@@ -130,11 +131,18 @@ def _columns(X: Any, reader: str) -> Iterator[Column]:
             yield Column(list(table[:, place]), get, f"{get} = {{}}", spread, place, False, first)
 
 
-def _columns_of_frame(X: Any) -> Iterator[Column]:
+def _columns_of_frame(X: Any, reader: str) -> Iterator[Column]:
     is_arrow, is_pandas = hasattr(X, "column_names"), hasattr(X, "iloc")
+    names = list(X.column_names if is_arrow else X.columns)
+    if not names:
+        raise ValueError(f"{reader} needs a column; got a frame of shape {X.shape}: pass one with columns")
+    twice = [name for name, count in Counter(names).items() if count > 1]
+    if twice:
+        raise ValueError(
+            f"{reader} needs different names of columns; got {twice[0]!r} {names.count(twice[0])} times: rename one"
+        )
     if is_pandas and all(getattr(dtype, "kind", "") in PLAIN for dtype in X.dtypes):
         return
-    names = list(X.column_names if is_arrow else X.columns)
     for place, name in enumerate(names):
         column = X.iloc[:, place] if is_pandas else X.columns[place] if is_arrow else X[name]
         values = np.asarray(column)

@@ -244,11 +244,17 @@ def test_categories_are_encoded_as_the_message_says(X):
         ),
         ((row for row in LISTS), TypeError, r"a table of numbers; got generator: pass list\(X\)"),
         ({"a": [1.0, 2.0]}, TypeError, r"a table of numbers; got dict: pass pandas.DataFrame\(X\)"),
+        (
+            pd.DataFrame(np.eye(2), columns=["a", "a"]),
+            ValueError,
+            "needs different names of columns; got 'a' 2 times: rename",
+        ),
+        (pd.DataFrame(index=[0, 1]), ValueError, r"needs a column; got a frame of shape \(2, 0\)"),
         (torch.ones(2, 2, requires_grad=True), TypeError, r"got Tensor: .*detach"),
     ],
 )
 def test_what_no_line_can_cure(X, kind, message):
-    with pytest.raises(kind, match=f"(?s)TartReasoner takes .*{message}"):
+    with pytest.raises(kind, match=f"(?s)TartReasoner (takes .*)?{message}"):
         TartReasoner().fit(X, LABELS[:2])
 
 
