@@ -48,7 +48,7 @@ print(f"{is_wrong[:10].sum()} of the first ten rows have a wrong label, 1 would 
 # %%
 # The first fifteen
 # -----------------
-# Orange labels were changed. The others may be worth a look all the same: some sentences do not tell where they are from.
+# Orange labels were changed. The others may be worth a look all the same: some sentences fit two parts.
 figure, axes = plt.subplots(figsize=(7.2, 5.2))
 places = np.arange(15)
 axes.barh(places, issues.probabilities[:15], color=np.where(is_wrong[:15], "C5", "C0"))

@@ -16,8 +16,8 @@ from sktart import TartReasoner
 # %%
 # Sets of labels for 500 digits
 # -----------------------------
-# At most one set in ten shall miss the true digit. Queries are drawn like the 80 labelled rows, which is what the promise
-# rests on: had others written them, more sets would miss.
+# At most one set in ten shall miss the true digit. Queries are drawn like the 80 labelled rows: on that the promise
+# rests. Had other people written them, more sets would miss.
 images, digits = load_digits(return_X_y=True)
 order = np.random.default_rng(0).permutation(len(digits))
 labelled, asked = order[:80], order[80:580]
