@@ -3,11 +3,12 @@ PYTHON ?= python3
 BIN := $(VENV)/bin
 PROSE := README.md CHANGELOG.md CONTRIBUTING.md Makefile sktart tests benchmarks docs examples
 READY := $(VENV)/.ready
+READY_DOCS := $(VENV)/.ready-docs
 
-.PHONY: help demo test lint format wheel pretrain clean
+.PHONY: help demo test lint format wheel docs docs-check pretrain clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY)  ## the main job on real text: which library is this docstring from?
 	$(BIN)/python examples/which_library.py
@@ -34,6 +35,13 @@ wheel:  ## build the wheel, install it in a fresh environment, and classify with
 	cd build/wheel && bin/python -W error -c "import sktart; print(sktart.__file__); \
 		print(sktart.TartReasoner().fit([[0.0], [1.0]], ['low', 'high']).predict([[0.1]]))"
 
+docs: $(READY_DOCS)  ## build the site in build/site; warnings are errors
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/site
+	@echo "open build/site/index.html"
+
+docs-check: docs  ## look at each page in Chromium: width, pictures, links, console
+	$(BIN)/python docs/_site/check.py build/site
+
 pretrain: $(READY)  ## train the default checkpoint by its recipe; the same command goes on after a stop
 	$(BIN)/sktart pretrain zoo/any/any/gram-base-first/recipe.json --out runs/gram-base-first
 	$(BIN)/sktart pretrain zoo/any/any/gram-base/recipe.json --out runs/gram-base
@@ -48,3 +56,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
+
+$(READY_DOCS): $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
