@@ -36,6 +36,7 @@ wheel:  ## build the wheel, install it in a fresh environment, and classify with
 		print(sktart.TartReasoner().fit([[0.0], [1.0]], ['low', 'high']).predict([[0.1]]))"
 
 docs: $(READY_DOCS)  ## build the site in build/site; warnings are errors
+	rm -rf build/site
 	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/site
 	@echo "open build/site/index.html"
 

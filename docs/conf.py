@@ -45,7 +45,7 @@ sphinx_gallery_conf = {
     "show_signature": False,
     "write_computation_times": False,  # its page asks another server for scripts
     "download_all_examples": False,
-    "capture_repr": ("_repr_html_", "__repr__"),
+    "capture_repr": ("_repr_html_",),  # frames, not what matplotlib returns
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -66,4 +66,5 @@ html_theme_options = {
     "pygments_light_style": "a11y-high-contrast-light",
     "pygments_dark_style": "a11y-high-contrast-dark",
 }
+html_context = {"default_mode": "auto"}
 html_sidebars = {"index": [], "start": [], "changelog": []}

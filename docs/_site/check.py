@@ -25,9 +25,10 @@ from selenium import webdriver
 WIDTHS = {"phone": 390, "desk": 1280}
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update
     --disable-sync --no-first-run --hide-scrollbars""".split()
-# What is wider than the window and does not scroll in itself, and pictures without pixels.
+# Parts that only scroll where something in them is too wide, pictures without pixels, and what came from elsewhere.
 LOOK = """
-const wide = document.documentElement.scrollWidth - window.innerWidth;
+const wide = [...document.querySelectorAll("html, body, main, .bd-content, .bd-article-container, article")]
+    .filter(e => e.scrollWidth > Math.min(e.clientWidth, WIDTH) + 1).map(e => e.localName + " " + e.scrollWidth);
 const broken = [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src);
 const foreign = performance.getEntriesByType("resource").map(r => r.name)
     .filter(name => !name.startsWith(location.origin) && !name.startsWith("data:"));
@@ -93,10 +94,9 @@ def look(browser: webdriver.Chrome, address: str, width: int, shot: Path) -> Ite
     found = browser.execute_async_script(
         "const done = arguments[0];"
         "Promise.all([...document.images].map(i => i.decode().catch(() => 0)))"
-        f".then(() => done((() => {{{LOOK}}})()));"
+        f".then(() => done((() => {{const WIDTH = {width}; {LOOK}}})()));"
     )
-    if found["wide"] > 0:
-        yield f"{found['wide']} pixels wider than {width}"
+    yield from (f"overflow of {part} pixels" for part in found["wide"])
     yield from (f"broken picture {source}" for source in found["broken"])
     yield from (f"asks another server for {name}" for name in found["foreign"])
     yield from (
