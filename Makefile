@@ -5,7 +5,7 @@ PROSE := README.md CHANGELOG.md CONTRIBUTING.md Makefile sktart tests benchmarks
 READY := $(VENV)/.ready
 READY_DOCS := $(VENV)/.ready-docs
 
-.PHONY: help demo test lint format wheel docs docs-check pretrain clean
+.PHONY: help demo test lint format wheel docs docs-check release-check pretrain clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -42,6 +42,9 @@ docs: $(READY_DOCS)  ## build the site in build/site; warnings are errors
 
 docs-check: docs  ## look at each page in Chromium: width, pictures, links, console
 	$(BIN)/python docs/_site/check.py build/site
+
+release-check: $(READY)  ## build wheel and sdist, try both outside of the repository, hold version and changelog together
+	$(BIN)/python .ci/release_check.py
 
 pretrain: $(READY)  ## train the default checkpoint by its recipe; the same command goes on after a stop
 	$(BIN)/sktart pretrain zoo/any/any/gram-base-first/recipe.json --out runs/gram-base-first

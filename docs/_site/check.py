@@ -3,7 +3,7 @@
     python docs/_site/check.py build/site [--shots build/shots]
 
 Reports links that lead nowhere, pictures that do not show, pages that are wider than the window, requests to other
-servers, and what browsers complain of. Needs Debian's packages `chromium` and `chromium-driver`.
+servers, and what browsers complain of. It needs Chromium or Chrome, and its driver: `apt install chromium-driver`.
 """
 
 from __future__ import annotations
@@ -73,13 +73,11 @@ def dead_links(site: Path, page: Path) -> Iterator[str]:
 def open_browser(profile: str) -> webdriver.Chrome:
     """Start Chromium with a fresh profile."""
     options = webdriver.ChromeOptions()
-    options.binary_location = shutil.which("chromium") or "chromium"
+    options.binary_location = shutil.which("chromium") or shutil.which("google-chrome") or ""
     for flag in [*FLAGS, f"--user-data-dir={profile}"]:
         options.add_argument(flag)
     options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    return webdriver.Chrome(
-        options, webdriver.ChromeService(shutil.which("chromedriver") or "chromedriver", log_output=None)
-    )
+    return webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
 
 
 def look(browser: webdriver.Chrome, address: str, width: int, shot: Path) -> Iterator[str]:

@@ -41,9 +41,9 @@ def sentences(modules):
 
 
 rng = np.random.default_rng(0)
-drawn = {topic: rng.permutation(sentences(modules))[:60] for topic, modules in TOPICS.items()}
-new = [text for topic in drawn for text in drawn[topic][:40]]
-truth = np.repeat(list(drawn), 40)
+drawn = {topic: rng.permutation(sentences(modules))[:46] for topic, modules in TOPICS.items()}
+new = [text for topic in drawn for text in drawn[topic][:30]]
+truth = np.repeat(list(drawn), 30)
 
 # %%
 # No label at all
@@ -62,10 +62,10 @@ print(f"without a label: {(model.predict(new) == truth).mean():.0%} right")
 # %%
 # With a few labels
 # -----------------
-# Encode once, then compare both with 1 to 16 labels a class. Each point is the mean of six draws.
+# Encode once, then compare both with 1 to 16 labels a class. Each point is the mean of four draws.
 encoder = TartTransformer("multilingual-e5-small").fit(new)
 vectors = encoder.transform(new)
-labelled = {topic: encoder.transform(drawn[topic][40:]) for topic in drawn}
+labelled = {topic: encoder.transform(drawn[topic][30:]) for topic in drawn}
 class_vectors = dict(zip(said, encoder.transform(list(said.values())), strict=True))
 
 sizes = [1, 2, 4, 8, 16]
@@ -74,8 +74,8 @@ for n in sizes:
     for name, found in scores.items():
         known = None if name == "labels only" else class_vectors
         draws = []
-        for seed in range(6):
-            chosen = np.random.default_rng(seed).permutation(20)[:n]
+        for seed in range(4):
+            chosen = np.random.default_rng(seed).permutation(16)[:n]
             X = np.concatenate([labelled[topic][chosen] for topic in drawn])
             reasoner = TartReasoner().fit(X, np.repeat(list(drawn), n), class_vectors=known)
             proba = reasoner.predict_proba(vectors)

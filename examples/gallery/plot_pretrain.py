@@ -36,7 +36,7 @@ RECIPE = {
     "prior": [{"family": "logistic", "weight": 1.0, "n_classes": [2, 2], "options": {"n_features": [2, 2]}}],
     "context_rows": [8, 32],
     "query_rows": 16,
-    "steps": 150,
+    "steps": 120,
     "steps_per_epoch": 10,
     "groups": 2,
     "max_tasks": 32,
@@ -97,19 +97,19 @@ methods = {
     "mine": lambda X, y, queries: TartReasoner(folder / "mine").fit(X, y).predict_proba(queries)[:, 1],
     "LogisticRegression": lambda X, y, queries: LogisticRegression().fit(X, y).predict_proba(queries)[:, 1],
 }
-tasks = [task() for _ in range(60)]
+tasks = [task() for _ in range(40)]
 scores = {
     name: np.mean([loss(p(X, y, new), truth) for X, y, new, truth in tasks]) for name, p in methods.items()
 }
 for name, score in scores.items():
-    print(f"{name:<20} log-loss {score:.3f} on 60 new tasks with 16 rows")
+    print(f"{name:<20} log-loss {score:.3f} on 40 new tasks with 16 rows")
 
 # %%
 # How training went
 # -----------------
 # Each point is the mean loss of ten steps. The training tasks have 8 to 32 rows.
 figure, axes = plt.subplots()
-axes.plot(np.arange(1, 16) * 10, training["loss_by_epoch"], "o-")
+axes.plot(np.arange(1, 13) * 10, training["loss_by_epoch"], "o-")
 axes.set(xlabel="training step", ylabel="log-loss", title="training tasks")
 
 # %%
