@@ -44,7 +44,7 @@ docs-check: docs  ## look at each page in Chromium: width, pictures, links, cons
 	$(BIN)/python docs/_site/check.py build/site
 
 release-check: $(READY)  ## build wheel and sdist, try both outside of the repository, hold version and changelog together
-	$(BIN)/python .ci/release_check.py
+	$(BIN)/python -u .ci/release_check.py
 
 pretrain: $(READY)  ## train the default checkpoint by its recipe; the same command goes on after a stop
 	$(BIN)/sktart pretrain zoo/any/any/gram-base-first/recipe.json --out runs/gram-base-first

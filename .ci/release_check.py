@@ -107,29 +107,28 @@ def check_zoo(programs: Path) -> None:
     print(f"zoo: {len(rows)} checkpoints load, answer as they did, and could be pushed")
 
 
-def check_changelog(version: str) -> None:
-    """Find the version at the top of the changelog, with a date."""
+def is_in_changelog(version: str) -> bool:
+    """Tell whether the changelog begins with the version and a date."""
     text = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
     top = re.search(r"^## (.*)", text, re.MULTILINE)[1]
-    if not re.fullmatch(rf"\[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d", top):
-        sys.exit(
-            f"the package is {version}, and CHANGELOG.md begins with {top!r}: give both the number of the release"
-        )
-    print(f"changelog: begins with {top}")
+    print(f"changelog: begins with {top}, and the package is {version}")
+    return re.fullmatch(rf"\[{re.escape(version)}\] - \d{{4}}-\d\d-\d\d", top) is not None
 
 
 def main() -> None:
-    """Check one thing after the other; the first that is wrong ends it."""
+    """Check one thing after the other; the first that is wrong ends it, but for the changelog."""
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     sdist, wheel = build()
     version = check_contents(sdist, wheel)
     print(f"built {sdist.name} and {wheel.name}")
+    agreed = is_in_changelog(version)
     try_package("sdist", sdist)
     programs = try_package("wheel", wheel)
     check_gallery(programs)
     check_zoo(programs)
-    check_changelog(version)
+    if not agreed:
+        sys.exit("all else is right, but CHANGELOG.md must begin with the version of the package and a date")
 
 
 if __name__ == "__main__":

@@ -32,6 +32,12 @@ def language(block: Tag) -> str:
     return found[1].lower() if found else ""
 
 
+def first_sentence(text: str) -> str:
+    """Return the first sentence of a page that begins with a letter, and is no heading."""
+    found = re.search(r"^[\s:*]*([A-Z`].*?[.?!])\**(\s|$)", text, re.MULTILINE)
+    return found[1] if found else ""
+
+
 def pages(app: Sphinx, name: str, seen: set[str]) -> list[str]:
     """List a page and all below it, in the order of the site."""
     seen.add(name)
@@ -47,8 +53,9 @@ def write(app: Sphinx, exception: Exception | None) -> None:
     for name in pages(app, app.config.root_doc, set()):
         page = Path(app.outdir) / f"{name}.html"
         article = BeautifulSoup(page.read_text(encoding="utf-8"), "html.parser").select_one("article")
-        page.with_suffix(".md").write_text(as_markdown(article) + "\n", encoding="utf-8")
-        lines.append(f"- [{app.env.titles[name].astext()}]({name}.md)")
+        text = as_markdown(article)
+        page.with_suffix(".md").write_text(text + "\n", encoding="utf-8")
+        lines.append(f"- [{app.env.titles[name].astext()}]({name}.md): {first_sentence(text)}")
     (Path(app.outdir) / "llms.txt").write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
