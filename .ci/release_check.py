@@ -22,7 +22,7 @@ from packaging.metadata import Metadata
 
 ROOT = Path(__file__).parents[1]
 WORK = ROOT / "build" / "release"
-EXTRAS = "[auto,examples,offline]"  # with Babel, what the examples of README and gallery need
+EXTRAS = "[auto,e5,efficientnet,examples,speech,wordllama]"  # with Babel, what the examples of README and gallery need
 
 
 def run(*command: str | Path, cwd: Path = WORK) -> str:

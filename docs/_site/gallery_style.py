@@ -22,14 +22,14 @@ ORDER = [
 
 
 class Order:
-    """Sort key of the examples: from the first steps to research. What is not in the list comes last."""
+    """Sort key of the examples: from the first steps to research."""
 
     def __init__(self, folder: str) -> None:
         pass
 
     def __call__(self, name: str) -> int:
         """Return the place of a file."""
-        return ORDER.index(name) if name in ORDER else len(ORDER)
+        return ORDER.index(name)
 
 
 def use_style(gallery_conf: dict, name: str) -> None:
