@@ -7,11 +7,12 @@ PIP_INSTALL := bin/pip install --quiet --disable-pip-version-check
 ON_ONE_THREAD := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
 # What is tested with other versions of the dependencies.
 LANE ?= tests/contexts tests/contracts tests/estimators tests/properties
+READY_DOCS := $(VENV)/.ready-docs
 
-.PHONY: help demo test fuzz test-oldest test-newest lint format wheel pretrain clean
+.PHONY: help demo test fuzz test-oldest test-newest lint format wheel docs docs-check release-check pretrain clean
 
 help:  ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
 
 demo: $(READY)  ## the main job on real text: which library is this docstring from?
 	$(BIN)/python examples/which_library.py
@@ -53,6 +54,17 @@ wheel:  ## build the wheel, install it in a fresh environment, and classify with
 	cd build/wheel && bin/python -W error -c "import sktart; print(sktart.__file__); \
 		print(sktart.TartReasoner().fit([[0.0], [1.0]], ['low', 'high']).predict([[0.1]]))"
 
+docs: $(READY_DOCS)  ## build the site in build/site; warnings are errors
+	rm -rf build/site
+	OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1 $(BIN)/sphinx-build -W --keep-going -q -d build/doctrees docs build/site
+	@echo "open build/site/index.html"
+
+docs-check: docs  ## look at each page in Chromium: width, pictures, links, console
+	$(BIN)/python docs/_site/check.py build/site
+
+release-check: $(READY)  ## build wheel and sdist, try both outside of the repository, hold version and changelog together
+	$(BIN)/python -u .ci/release_check.py
+
 pretrain: $(READY)  ## train the default checkpoint by its recipe; the same command goes on after a stop
 	$(BIN)/sktart pretrain zoo/any/any/gram-base-first/recipe.json --out runs/gram-base-first
 	$(BIN)/sktart pretrain zoo/any/any/gram-base/recipe.json --out runs/gram-base
@@ -67,3 +79,7 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt torch
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $(READY)
+
+$(READY_DOCS): $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@

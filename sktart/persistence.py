@@ -183,6 +183,16 @@ def load(path: str | PathLike[str], *, trusted: Collection[str] = (), device: st
     ------
     SavedModelError
         If the file is damaged, of another version, or needs what is not trusted; the message names it.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from sktart import TartReasoner, load, save
+    >>> with TemporaryDirectory() as folder:
+    ...     save(TartReasoner().fit([[0.0], [1.0]], ["low", "high"]), f"{folder}/model.sktart")
+    ...     model = load(f"{folder}/model.sktart", device="cpu")
+    >>> model.predict([[0.9]])
+    array(['high'], dtype='<U4')
     """
     if Path(path).is_dir():
         raise SavedModelError(

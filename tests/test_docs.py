@@ -2,8 +2,13 @@
 
 import re
 from pathlib import Path
+from statistics import median
 
 import pytest
+
+import sktart
+from sktart.auto import BlendedClassifier, write_report
+from sktart.zoo import CheckpointInfo
 
 ROOT = Path(__file__).parents[1]
 PAGES = sorted({*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *(ROOT / "benchmarks").rglob("*.md")})
@@ -64,3 +69,24 @@ def test_every_note_is_in_the_index_by_its_finding():
     for page in set((ROOT / "docs/notes").glob("[!R]*.md")) - set((ROOT / "docs/notes").glob("results-*.md")):
         finding = page.read_text(encoding="utf-8").splitlines()[0].removeprefix("# ")
         assert f"| {finding} | [{page.stem}]({page.name}) |" in index
+
+
+def test_every_public_name_has_an_example():
+    # An example of import_tart would need weights of the paper's authors.
+    names = {getattr(sktart, name) for name in sktart.__all__} - {sktart.__version__, sktart.import_tart}
+    names |= {BlendedClassifier, CheckpointInfo, write_report}
+    assert [name for name in names if ">>> " not in name.__doc__] == []
+
+
+def words_of_sentences(text):
+    """Count the words of each sentence outside of code, tables, headings and directives."""
+    text = re.sub(r"^(`{3,}).*?^\1$|^[|#!:].*?$|\]\([^)]*\)", "", text, flags=re.DOTALL | re.MULTILINE)
+    return [n for part in re.split(r"(?<=[.:?!])\W*\s|\n\n|\n- ", text) if (n := len(part.split())) > 1]
+
+
+@pytest.mark.parametrize(
+    "page", [p for p in PAGES if "notes" not in p.parts], ids=lambda page: str(page.relative_to(ROOT))
+)
+def test_sentences_are_short(page):
+    words = words_of_sentences(page.read_text(encoding="utf-8"))
+    assert not words or median(words) <= 18  # some pages only include others

@@ -1,6 +1,7 @@
 """The examples run, and their texts are what they claim to be."""
 
 import re
+import runpy
 import sys
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import numbers_only
 import tones
 import which_library
 
+ROOT = Path(__file__).parents[1]
 NAMES = re.compile(r"numpy|scipy|sklearn|scikit.?learn|pandas|torch|\bnp\.|\bpd\.|>>>", re.IGNORECASE)
 
 
@@ -107,3 +109,9 @@ def test_tones_depend_on_the_seed_only():
     assert not (clips == tones.make_tones(3, seed=1)[0]).all()
     assert clips.shape == (3 * len(tones.KINDS), tones.RATE)
     assert set(kinds) == set(tones.KINDS)
+
+
+def test_every_example_of_the_gallery_has_a_place_in_it():
+    gallery_style = runpy.run_path(str(ROOT / "docs/_site/gallery_style.py"))
+    examples = {path.name for path in (ROOT / "examples/gallery").glob("plot_*.py")}
+    assert examples == set(gallery_style["ORDER"])

@@ -65,7 +65,7 @@ def save(figure: Figure, path: Path) -> None:
     from PIL import Image
 
     written = BytesIO()
-    figure.savefig(written, dpi=90)
+    figure.savefig(written, dpi=120)
     Image.open(written).convert("RGB").quantize(64).save(path, optimize=True)
 
 

@@ -13,9 +13,11 @@ import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from benchmarks.pictures import in_our_style
+
 ROOT = Path(__file__).parents[2]
-# Okabe and Ito: distinct to the colour-blind. All three are legible on white and on black.
-BETTER, WORSE, GREY = "#0072B2", "#D55E00", "#767676"
+# Okabe and Ito: distinct to the colour-blind.
+BETTER, WORSE, GREY = "#0072B2", "#D55E00", "#555555"
 
 
 def draw_gains(axes: Axes, labels: pd.Series, gains: pd.Series, title: str) -> None:
@@ -29,9 +31,11 @@ def draw_gains(axes: Axes, labels: pd.Series, gains: pd.Series, title: str) -> N
     axes.tick_params(colors=GREY, length=0)
     axes.set_yticks([])
     axes.spines[:].set_visible(False)
+    axes.grid(visible=False)
     axes.margins(y=0.14)
 
 
+@in_our_style
 def picture(rows: pd.DataFrame) -> Figure:
     """Draw both panels in the same scale, so that small gains look small."""
     figure = Figure(figsize=(9, 3.4), layout="constrained")
@@ -49,7 +53,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser.add_argument("--rows", type=Path, default=ROOT / "benchmarks/results/heldout_text.csv")
     parser.add_argument("--out", type=Path, default=ROOT / "docs/results.png")
     args = parser.parse_args(argv)
-    picture(pd.read_csv(args.rows)).savefig(args.out, dpi=150, transparent=True)
+    picture(pd.read_csv(args.rows)).savefig(args.out, dpi=150)
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ import pandas as pd
 
 from benchmarks.fewshot.methods import OURS, OURS_WITH, REFERENCE
 from benchmarks.fewshot.plots import COLOURS, panels, save
+from benchmarks.pictures import in_our_style
 
 CELL = ["encoder", "dataset", "labels", "pool_shares"]
 LOOKS = {
@@ -55,6 +56,7 @@ def by_data_set(rows: pd.DataFrame) -> pd.DataFrame:
     return over.groupby(["encoder", "pool_shares", "dataset"], sort=False).mean()
 
 
+@in_our_style
 def draw(rows: pd.DataFrame, path: Path) -> None:
     """Draw accuracy and log-loss against labels for the four conditions and the reference."""
     figure, axes = panels(1, 2, 4.6, 3.4)
@@ -65,7 +67,6 @@ def draw(rows: pd.DataFrame, path: Path) -> None:
         ax.set_xscale("log", base=2)
         ax.set_xticks(mean.index, [str(n) for n in mean.index])
         ax.set(xlabel="labelled rows", title=name)
-        ax.grid(alpha=0.3)
     axes[0, 1].legend(fontsize=8)
     save(figure, path)
 

@@ -12,12 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from matplotlib import colormaps
+from matplotlib import colormaps, rcParams
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 from PIL import Image
 
+from benchmarks.pictures import in_our_style
 from sktart.pretrain._recipe import read_recipe
 from sktart.priors import Tasks, sample_tasks
 
@@ -40,12 +42,13 @@ def scatter(axes: Axes, x: torch.Tensor, y: torch.Tensor, n_classes: int) -> Non
     centred = x - x.mean(0)
     along = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[:2].mT
     along = torch.cat([along, torch.zeros(len(along), 1)], dim=1)  # a task may have a single feature
-    colours = colormaps["tab10" if n_classes <= 10 else "turbo"]
-    shade = y if n_classes <= 10 else y / (n_classes - 1)
-    axes.scatter(*along[:, :2].T.numpy(), s=3, c=colours(shade.numpy()), linewidths=0)
+    few = rcParams["axes.prop_cycle"].by_key()["color"]
+    colours = ListedColormap(few) if n_classes <= len(few) else colormaps["turbo"].resampled(n_classes)
+    axes.scatter(*along[:, :2].T.numpy(), s=3, c=colours(y.numpy()), linewidths=0)
     axes.set(xticks=[], yticks=[])
 
 
+@in_our_style
 def picture(components: Sequence[Mapping[str, Any]], seed: int) -> Figure:
     """Draw the whole picture; the tasks of one component stand side by side."""
     height = -(-len(components) // ACROSS)

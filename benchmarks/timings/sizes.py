@@ -22,12 +22,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from joblib import Memory
+from matplotlib import rcParams
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 
 from benchmarks.fewshot.readers import SOURCES, load, of_split
+from benchmarks.pictures import in_our_style
 from benchmarks.printing import machine, markdown
 
 N_QUERIES = 500
@@ -159,16 +161,21 @@ def table(cells: pd.DataFrame) -> str:
     return markdown(head, lines)
 
 
+@in_our_style
 def picture(cells: pd.DataFrame) -> Figure:
     """Draw seconds of fit and 500 predictions over the number of rows, a panel for each number of classes."""
     groups = list(cells.groupby("classes"))
-    figure = Figure(figsize=(3.4 * len(groups), 3.2), layout="constrained")
+    cycle = rcParams["axes.prop_cycle"].by_key()["color"]
+    colours = dict(zip(cells["method"].unique(), cycle, strict=False))
+    figure = Figure(figsize=(2.6 * len(groups), 3.2))
     FigureCanvasAgg(figure)  # no window and no global state, whatever backend is configured
-    for axes, (n_classes, part) in zip(figure.subplots(1, len(groups), sharey=True), groups, strict=True):
+    for axes, (n_classes, part) in zip(
+        figure.subplots(1, len(groups), sharex=True, sharey=True), groups, strict=True
+    ):
         for method, line in part.groupby("method", sort=False):
-            axes.plot(line["rows"], line["fit"] + line["500 predictions"], marker="o", ms=3, label=method)
+            seconds = line["fit"] + line["500 predictions"]
+            axes.plot(line["rows"], seconds, "o-", color=colours[method], label=method)
         axes.set(xscale="log", yscale="log", xlabel="labelled rows", title=f"{n_classes} classes")
-        axes.grid(alpha=0.3)
     figure.axes[0].set_ylabel("seconds, fit + 500 predictions")
     figure.axes[0].legend(fontsize=7)
     return figure

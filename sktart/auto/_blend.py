@@ -66,6 +66,18 @@ class BlendedClassifier(ClassifierMixin, BaseEstimator):
         Fitted.
     members_ : list of (str, str, estimator, float)
         Fitted.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sktart import TartReasoner
+    >>> from sktart.auto import BlendedClassifier
+    >>> X, y = load_iris(return_X_y=True)
+    >>> members = [("tart", "", TartReasoner(), 0.5), ("linear", "", LogisticRegression(max_iter=500), 0.5)]
+    >>> model = BlendedClassifier([("", None)], members).fit(X[::2], y[::2])
+    >>> model.score(X[1::2], y[1::2]) > 0.9
+    True
     """
 
     def __init__(

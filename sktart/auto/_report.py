@@ -64,6 +64,20 @@ def write_report(model: AutoTartClassifier, X: Any, y: Any, path: str | Path) ->
     X, y : rows and labels
         Those of ``fit``, which are judged by answers of folds that had not seen them; or others.
     path : str or path
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from tempfile import TemporaryDirectory
+    >>> from sklearn.datasets import load_iris
+    >>> from sktart import AutoTartClassifier
+    >>> from sktart.auto import write_report
+    >>> X, y = load_iris(return_X_y=True)
+    >>> model = AutoTartClassifier(max_candidates=1, random_state=0).fit(X[::2], y[::2])
+    >>> with TemporaryDirectory() as folder:
+    ...     write_report(model, X[::2], y[::2], f"{folder}/report.html")
+    ...     "What was tried" in Path(f"{folder}/report.html").read_text()
+    True
     """
     judged = _judge(model, X, y)
     parts = [_data(model, judged), _leaderboard(model)]

@@ -173,6 +173,7 @@ def push(
     folder: Annotated[Path, typer.Argument(help="Checkpoint folder, or a folder of them such as zoo/.")],
     repo: Annotated[str, typer.Option(help="Repository of the Hub, organisation/name; made if need be.")],
     private: Annotated[bool, typer.Option(help="Make the repository private.")] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Check all, and publish nothing.")] = False,
     into: Into = None,
     as_json: Anyway = True,
 ) -> None:
@@ -187,9 +188,9 @@ def push(
 
     if into is not None:
         read_registry_file(into)  # once something is published, it is too late to find fault with it
-    rows = publish(folder, repo, private=private)
+    rows = publish(folder, repo, private=private, dry_run=dry_run)
     print_json([row.to_dict() for row in rows])
-    if into is not None:
+    if into is not None and not dry_run:
         write_registry_file(into, rows)
 
 

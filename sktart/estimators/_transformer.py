@@ -157,7 +157,7 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         Number of columns that ``transform`` returns.
     n_features_in_ : int
         Number of columns seen in ``fit``; only if they were numbers.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (``n_features_in_``,)
         Names of these columns; only if they were numbers in a frame with names.
 
     Examples
@@ -265,7 +265,7 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
 
         Returns
         -------
-        ndarray of shape (n, n_features_out_)
+        ndarray of shape (n, ``n_features_out_``)
             In float32; with ``encoder=None``, in the precision of `X`.
 
         Raises

@@ -67,6 +67,13 @@ class CheckpointInfo:
         Distance to the Bayes-optimal predictor in nats, by number of context rows: ``"kl_64"``.
     licence : str
         SPDX name.
+
+    Examples
+    --------
+    >>> from sktart import list_checkpoints
+    >>> default = list_checkpoints()[0]
+    >>> default.name, default.family, default.licence
+    ('gram-base', 'gram', 'BSD-3-Clause')
     """
 
     name: str

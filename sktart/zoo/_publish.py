@@ -19,7 +19,9 @@ from sktart.zoo._registry_rows import complete_folders, describe_folder
 README = "README.md"
 
 
-def push(root: str | Path, repo: str, *, private: bool = False) -> list[CheckpointInfo]:
+def push(
+    root: str | Path, repo: str, *, private: bool = False, dry_run: bool = False
+) -> list[CheckpointInfo]:
     """Publish a checkpoint folder, or all below a folder, by one commit.
 
     A single one comes to the root of the repository, which its model card then describes; of several, each comes to
@@ -33,11 +35,13 @@ def push(root: str | Path, repo: str, *, private: bool = False) -> list[Checkpoi
         ``organisation/name``; it is made if it does not exist.
     private : bool
         Make it so that only members of the organisation see it.
+    dry_run : bool
+        Do all that comes before the first request, and no more.
 
     Returns
     -------
     list of CheckpointInfo
-        Rows for the registry, with the new commit.
+        Rows for the registry, with the new commit; without one after a dry run.
 
     Raises
     ------
@@ -70,6 +74,8 @@ def push(root: str | Path, repo: str, *, private: bool = False) -> list[Checkpoi
         contents[prefix + README] = model_card(opened.recipe, opened.metrics).encode()
     if not single:
         contents[README] = zoo_card(rows).encode()
+    if dry_run:
+        return rows
     additions = [hub.CommitOperationAdd(path, content) for path, content in sorted(contents.items())]
     message = f"{', '.join(row.name for row in rows)} (sktart {__version__})"
     api = hub.HfApi(**SENDER)

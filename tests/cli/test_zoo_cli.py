@@ -247,6 +247,15 @@ def test_push_refuses_what_is_not_right_without_a_request(hub, mine, tmp_path, c
     assert hub.requests == []
 
 
+def test_a_dry_run_of_push_makes_the_rows_and_no_request(hub, tmp_path, capsys):
+    file = tmp_path / "registry.json"
+    file.write_text("[]")
+    rows = run_json(capsys, PUSH, "--dry-run", FOLDER, "--into", file)
+    assert rows == [GRAM | {"embedded": None, "path": "", "commit": None}]
+    assert file.read_text() == "[]"
+    assert hub.requests == []
+
+
 def test_push_without_permission(hub, capsys):
     hub.fault = status(403)
     assert_fails(capsys, "me/mine could not be written: access is refused", PUSH, FOLDER)
