@@ -234,8 +234,10 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, ClassifierMixin, BaseEsti
 
     @plain_settings
     def _parts(self, X: Any = None) -> tuple[TartReasoner, Any]:
-        features = None if X is None else validate_queries(self.reasoner_, self.transformer_.transform(X))
-        return self.reasoner_, features
+        moment = copy(self)
+        if X is None:
+            return moment.reasoner_, None
+        return moment.reasoner_, validate_queries(moment.reasoner_, moment.transformer_.transform(X))
 
     @at_one_moment
     @plain_settings

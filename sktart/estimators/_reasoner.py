@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from copy import copy
 from os import PathLike
 from typing import Any, ClassVar
 
@@ -276,7 +277,8 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
         return given.classes[given.known.labelled.codes]
 
     def _parts(self, X: Any = None) -> tuple[TartReasoner, Any]:
-        return self, None if X is None else validate_queries(self, X)
+        moment = copy(self)
+        return moment, None if X is None else validate_queries(moment, X)
 
     def _read(self, given: Given) -> TartReasoner:
         """Read a context, and keep what answers need."""

@@ -30,7 +30,12 @@ class TrustMixin:
 
     @abstractmethod
     def _parts(self, X: Any = None) -> tuple[TartReasoner, Any]:
-        """Return the fitted reasoner, and the features (M, D) of rows."""
+        """Return the fitted reasoner as it is now, whatever another thread fits, and the features (M, D) of rows."""
+
+    def _held_out(self, cv: Any, groups: Any) -> tuple[TartReasoner, NDArray[np.float64]]:
+        check_fitted(self)
+        reasoner, _ = self._parts()
+        return reasoner, np.exp(held_out_log_proba(reasoner, cv, groups))
 
     def held_out_proba(self, cv: Any = None, groups: Any = None) -> NDArray[np.float64]:
         """Return the probabilities of each labelled row, from a context without it.
@@ -56,8 +61,7 @@ class TrustMixin:
         ValueError
             If fewer than two rows have a label, or `cv` does not hold each out once.
         """
-        check_fitted(self)
-        return np.exp(held_out_log_proba(self._parts()[0], cv, groups))
+        return self._held_out(cv, groups)[1]
 
     def held_out_score(self, scoring: Any = "accuracy", cv: Any = None, groups: Any = None) -> float:
         """Score the answers of :meth:`held_out_proba`.
@@ -74,8 +78,7 @@ class TrustMixin:
         float
             Rows count by their weights, where the scorer takes weights.
         """
-        proba = self.held_out_proba(cv, groups)
-        reasoner = self._parts()[0]
+        reasoner, proba = self._held_out(cv, groups)
         weight = reasoner._kept().known.labelled.weight
         weights = {} if (weight == 1).all() else {"sample_weight": weight}
         answers, places = Answers(reasoner.classes_, proba), np.arange(len(weight))
@@ -96,8 +99,7 @@ class TrustMixin:
             ``probabilities`` of these, ``suggestions`` (the most probable labels). ``pandas.DataFrame`` makes a table
             of it. The only row of a class is not listed, as nothing can speak for it.
         """
-        proba = self.held_out_proba(cv, groups)
-        reasoner = self._parts()[0]
+        reasoner, proba = self._held_out(cv, groups)
         codes = np.asarray(reasoner._kept().known.labelled.codes)
         own = proba[np.arange(len(codes)), codes]
         order = np.argsort(own, kind="stable")
