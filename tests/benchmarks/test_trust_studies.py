@@ -9,6 +9,8 @@ from benchmarks.studies.active_learning import CHOICES, curve, share_of_labels
 from benchmarks.studies.trust import coverage, doubt, issues, smallest_sets
 
 X, Y = load_digits(n_class=3, return_X_y=True)
+ORDER = np.random.default_rng(0).permutation(len(Y))  # those of one hand stand together
+X, Y = X[ORDER], Y[ORDER]
 DIGITS = DataSet("digits", "table", X, Y, np.arange(len(Y)) >= 200)
 CONTEXT, QUERIES = np.arange(40), np.arange(200, 300)
 
