@@ -233,11 +233,10 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, ClassifierMixin, BaseEsti
         return self.reasoner_.labelled_rows_
 
     @plain_settings
-    def _parts(self, X: Any = None) -> tuple[TartReasoner, Any]:
+    def _parts(self, *X: Any) -> tuple[Any, ...]:
         moment = copy(self)
-        if X is None:
-            return moment.reasoner_, None
-        return moment.reasoner_, validate_queries(moment.reasoner_, moment.transformer_.transform(X))
+        reasoner = moment.reasoner_
+        return reasoner, *(validate_queries(reasoner, moment.transformer_.transform(rows)) for rows in X)
 
     @at_one_moment
     @plain_settings

@@ -276,9 +276,9 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
         given = self._kept()
         return given.classes[given.known.labelled.codes]
 
-    def _parts(self, X: Any = None) -> tuple[TartReasoner, Any]:
+    def _parts(self, *X: Any) -> tuple[Any, ...]:
         moment = copy(self)
-        return moment, None if X is None else validate_queries(moment, X)
+        return moment, *(validate_queries(moment, rows) for rows in X)
 
     def _read(self, given: Given) -> TartReasoner:
         """Read a context, and keep what answers need."""

@@ -29,12 +29,12 @@ class TrustMixin:
     """
 
     @abstractmethod
-    def _parts(self, X: Any = None) -> tuple[TartReasoner, Any]:
-        """Return the fitted reasoner as it is now, whatever another thread fits, and the features (M, D) of rows."""
+    def _parts(self, *X: Any) -> tuple[Any, ...]:
+        """Return the fitted reasoner as it is now, whatever another thread fits, and the features (M, D) of each X."""
 
     def _held_out(self, cv: Any, groups: Any) -> tuple[TartReasoner, NDArray[np.float64]]:
         check_fitted(self)
-        reasoner, _ = self._parts()
+        (reasoner,) = self._parts()
         return reasoner, np.exp(held_out_log_proba(reasoner, cv, groups))
 
     def held_out_proba(self, cv: Any = None, groups: Any = None) -> NDArray[np.float64]:
@@ -138,7 +138,8 @@ class TrustMixin:
         """
         check_fitted(self)
         require("alpha", alpha, number(0, 1))
-        return prediction_sets(*self._parts(X), alpha, cv)
+        reasoner, features = self._parts(X)
+        return prediction_sets(reasoner, features, alpha, cv)
 
     def typicality(self, X: Any) -> NDArray[np.float64]:
         """Tell how usual rows are among those that were read, with or without a label.

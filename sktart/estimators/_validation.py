@@ -275,7 +275,7 @@ def validate_rows(rows: Any, *known: Any) -> Any:
     """Check numbers of rows that are to be forgotten, against those that are there."""
     numbers = np.atleast_1d(np.asarray(rows))
     if numbers.ndim != 1 or (numbers.dtype.kind not in "iu" and numbers.size):
-        raise ValueError(f"rows must be numbers of rows, such as [0, 3]; got {rows!r}")
+        raise ValueError(f"rows must be numbers of rows, such as [0, 3]; got {shown(rows)}")
     absent = np.setdiff1d(numbers, np.concatenate(known))
     if len(absent):
         raise ValueError(

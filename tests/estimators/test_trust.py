@@ -267,3 +267,10 @@ def test_a_classifier_of_texts_has_it_all():
     assert model.typicality(["good film", "some other words"]).argmin() == 1
     assert model.suggest(["good film", "unheard of"]).tolist() == [1]
     assert model.influence(["good film"]).shape == (1, 8, 2)
+
+
+@pytest.mark.parametrize("method", ["predict_set", "typicality", "suggest", "influence"])
+def test_no_rows_are_refused_as_predict_refuses_them(method):
+    model = TartReasoner().fit(np.eye(4), [0, 1, 0, 1])
+    with pytest.raises(TypeError, match="takes a table of numbers; got NoneType"):
+        getattr(model, method)(None)
