@@ -226,7 +226,8 @@ class TartReasoner(ClassifierMixin, BaseInContext):
         if np.isnan(log_proba).any():
             raise ValueError(
                 f"features must be small enough for checkpoint {self.checkpoint_!r} to compute with; those of fit, or "
-                f"these with up to {np.abs(X).max():.3g}, overflow: standardise them, for instance with StandardScaler"
+                f"these with up to {np.abs(X).max():.3g}, overflow: scale them, for instance with MaxAbsScaler(), and "
+                "leave out queries that are that far from the rows of fit"
             )
         return log_proba
 
