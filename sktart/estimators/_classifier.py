@@ -7,17 +7,18 @@ from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.utils import Tags
 
 from sktart.estimators._labels import check_described, split_labels
 from sktart.estimators._reasoner import TartReasoner
 from sktart.estimators._refit import at_one_moment, fits_aside
+from sktart.estimators._score import AnyLabelMixin
 from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._validation import check_fitted, check_lengths
 
 
-class TartClassifier(ClassifierMixin, BaseEstimator):
+class TartClassifier(AnyLabelMixin, BaseEstimator):
     """Classifier of texts, images, clips or numbers: a frozen encoder, and a reasoner that reads what you know.
 
     It is ``make_pipeline(TartTransformer(encoder), TartReasoner(checkpoint))`` that reads a sentence or more on each

@@ -6,12 +6,12 @@ from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 
 from sktart.contexts._fitted import FittedContext
 from sktart.estimators._base import BaseInContext
 from sktart.estimators._labels import class_factors
 from sktart.estimators._refit import at_one_moment, fits_aside
+from sktart.estimators._score import AnyLabelMixin
 from sktart.estimators._validation import (
     CLASS_WEIGHT,
     MARKER,
@@ -23,7 +23,7 @@ from sktart.estimators._validation import (
 )
 
 
-class TartReasoner(ClassifierMixin, BaseInContext):
+class TartReasoner(AnyLabelMixin, BaseInContext):
     """Classifier that reads labelled rows as context and answers by one forward pass of a pretrained network.
 
     `fit` trains nothing: it runs the labelled rows through the reasoner once and keeps what the answers need.

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Hashable, Mapping
-from enum import Enum
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, NamedTuple
@@ -24,7 +23,7 @@ from sklearn.utils.validation import (
 
 from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._known import Known
-from sktart.estimators._labels import check_class_vectors, merge_labels, split_labels
+from sktart.estimators._labels import are_plain, check_class_vectors, merge_labels, split_labels
 from sktart.rows._numbers import check_numbers
 
 FLOATS = [np.float64, np.float32]
@@ -151,7 +150,7 @@ def validate_known(
     _refuse_all_but_dense_numbers(estimator, X)
     has_label, labels = split_labels(y, unlabelled)
     # Scikit-learn does not know labels such as dates, bytes or huge integers.
-    is_known = labels.ndim != 1 or labels.dtype.kind in "biufU" or all(map(_is_text, labels))
+    is_known = labels.ndim != 1 or are_plain(labels)
     if has_label.all() and is_known:
         is_plain = isinstance(getattr(y, "dtype", None), np.dtype) and y.dtype.kind not in "OT"
         X, labels = validate_numbers(estimator, X, y=y if is_plain else labels, dtype=FLOATS)
@@ -182,7 +181,7 @@ def validate_known(
     vectors = None
     if described is not None:
         # Three times, as labels that are all different look like a regression target.
-        if classes.dtype.kind in "biufU" or _is_text(classes[0]):
+        if are_plain(classes):
             check_classification_targets(np.repeat(classes, 3))
         vectors = described.table(classes)
         _warn_of_strangers(classes, codes, vectors)
@@ -192,10 +191,6 @@ def validate_known(
         len(classes),
         vectors,
     ), classes
-
-
-def _is_text(label: Any) -> bool:
-    return isinstance(label, str) and not isinstance(label, Enum)
 
 
 def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
