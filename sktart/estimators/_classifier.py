@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 from sklearn import config_context
-from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.base import BaseEstimator, clone
 from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags, _safe_indexing, check_random_state
 
@@ -17,6 +17,7 @@ from sktart.estimators._callbacks import watched
 from sktart.estimators._labels import check_described, split_labels
 from sktart.estimators._reasoner import TartReasoner
 from sktart.estimators._refit import at_one_moment, fits_aside
+from sktart.estimators._score import AnyLabelMixin
 from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._trust import TrustMixin
 from sktart.estimators._validation import check_fitted, check_lengths, validate_queries, warn_of_draw
@@ -25,7 +26,7 @@ from sktart.estimators._validation import check_fitted, check_lengths, validate_
 plain_settings = config_context(transform_output="default", enable_metadata_routing=False)
 
 
-class TartClassifier(TrustMixin, CallbackSupportMixin, ClassifierMixin, BaseEstimator):
+class TartClassifier(TrustMixin, CallbackSupportMixin, AnyLabelMixin, BaseEstimator):
     """Classifier of texts, images, clips or numbers: a frozen encoder, and a reasoner that reads what you know.
 
     It is ``make_pipeline(TartTransformer(encoder), TartReasoner(checkpoint))`` that reads a sentence or more on each

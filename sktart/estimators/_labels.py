@@ -87,6 +87,22 @@ def _as_column(y: Any) -> NDArray[Any]:
     return column.ravel() if column.shape[1:] == (1,) else column
 
 
+def are_plain(labels: NDArray[Any]) -> bool:
+    """Tell whether scikit-learn knows such labels: numbers, truth values and texts, but no dates, bytes or members."""
+    if labels.dtype.kind == "O":
+        return all(isinstance(label, str) and not isinstance(label, Enum) for label in labels)
+    return labels.dtype.kind in "biufU"
+
+
+def same_labels(predicted: NDArray[Any], y: Any) -> NDArray[np.bool_]:
+    """Tell where labels that were predicted, (M,), are those of `y`."""
+    wanted = _as_column(y)
+    if wanted.shape != predicted.shape:
+        raise ValueError(f"y must have a label for each of {len(predicted)} rows; got shape {wanted.shape}")
+    pairs = zip(entries_of(predicted), entries_of(wanted), strict=True)
+    return np.array([_equals(label, other) for label, other in pairs], dtype=bool)
+
+
 def _as_objects(entries: list[Any]) -> NDArray[Any]:
     values = np.empty(len(entries), dtype=object)
     values[:] = entries

@@ -7,13 +7,13 @@ from os import PathLike
 from typing import Any, ClassVar
 
 import numpy as np
-from sklearn.base import ClassifierMixin
 
 from sktart.contexts._fitted import FittedContext
 from sktart.estimators._base import BaseInContext
 from sktart.estimators._callbacks import watched
 from sktart.estimators._given import Given
 from sktart.estimators._refit import at_one_moment, fits_aside
+from sktart.estimators._score import AnyLabelMixin
 from sktart.estimators._trust import TrustMixin
 from sktart.estimators._validation import (
     CLASS_WEIGHT,
@@ -28,7 +28,7 @@ from sktart.estimators._validation import (
 )
 
 
-class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
+class TartReasoner(TrustMixin, AnyLabelMixin, BaseInContext):
     """Classifier that reads labelled rows as context and answers by one forward pass of a pretrained network.
 
     `fit` trains nothing: it runs the labelled rows through the reasoner once and keeps what the answers need.
@@ -337,7 +337,8 @@ class TartReasoner(TrustMixin, ClassifierMixin, BaseInContext):
         if np.isnan(log_proba).any():
             raise ValueError(
                 f"features must be small enough for checkpoint {self.checkpoint_!r} to compute with; those of fit, or "
-                f"these with up to {np.abs(X).max():.3g}, overflow: standardise them, for instance with StandardScaler"
+                f"these with up to {np.abs(X).max():.3g}, overflow: scale them, for instance with MaxAbsScaler(), and "
+                "leave out queries that are that far from the rows of fit"
             )
         return log_proba
 

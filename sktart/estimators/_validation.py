@@ -6,7 +6,6 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from enum import Enum
 from numbers import Integral, Real
 from os import PathLike
 from typing import Any, NamedTuple
@@ -28,6 +27,7 @@ from sktart.contexts._context_rows import ContextRows
 from sktart.contexts._known import Known
 from sktart.estimators._given import Given
 from sktart.estimators._labels import (
+    are_plain,
     check_class_vectors,
     entries_of,
     merge_labels,
@@ -193,7 +193,7 @@ def validate_given(
     _refuse_all_but_dense_numbers(estimator, X)
     has_label, labels = split_labels(y, unlabelled)
     # Scikit-learn does not know labels such as dates, bytes or huge integers.
-    is_known = labels.ndim != 1 or labels.dtype.kind in "biufU" or all(map(_is_text, labels))
+    is_known = labels.ndim != 1 or are_plain(labels)
     rules: dict[str, Any] = {"dtype": FLOATS, "reset": former is None}
     if has_label.all() and is_known:
         is_plain = isinstance(getattr(y, "dtype", None), np.dtype) and y.dtype.kind not in "OT"
@@ -211,7 +211,7 @@ def validate_given(
     vectors = None
     if described is not None:
         # Three times, as labels that are all different look like a regression target.
-        if classes.dtype.kind in "biufU" or _is_text(classes[0]):
+        if are_plain(classes):
             check_classification_targets(np.repeat(classes, 3))
         vectors = described.table(classes)
         _warn_of_strangers(classes, codes, vectors)
@@ -283,10 +283,6 @@ def validate_rows(rows: Any, *known: Any) -> Any:
             "keep their numbers when others are forgotten"
         )
     return numbers
-
-
-def _is_text(label: Any) -> bool:
-    return isinstance(label, str) and not isinstance(label, Enum)
 
 
 def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:

@@ -164,15 +164,18 @@ def prepare_context(
 def centre_and_scale(x: Tensor, weight: Tensor) -> tuple[Tensor, Tensor]:
     """Weighted mean (B, 1, D) and the inverse (B, 1, 1) of the root mean squared norm about it.
 
-    The inverse is 0 where all rows are equal up to rounding: then nothing but the classes' shares is known.
+    The inverse is 0 where all rows are equal up to rounding, or too near for it to be finite: then nothing but the
+    classes' shares is known.
     """
     share = (weight / weight.sum(1, keepdim=True))[..., None].to(x.dtype)
     mean = (share * x).sum(1, keepdim=True)
     centred = x - mean
-    largest = x.abs().amax(dim=(1, 2), keepdim=True).clamp_min(torch.finfo(x.dtype).tiny)
+    tiny = torch.finfo(x.dtype).tiny
+    largest = x.abs().amax(dim=(1, 2), keepdim=True).clamp_min(tiny)
     radius = (share * (centred / largest).square()).sum(dim=(1, 2), keepdim=True).sqrt()
     rounding = 10 * torch.finfo(x.dtype).eps
-    return mean, torch.where(radius > rounding, 1 / (radius.clamp_min(rounding) * largest), 0.0)
+    spread = radius.clamp_min(rounding) * largest
+    return mean, torch.where((radius > rounding) & (spread >= tiny), 1 / spread, 0.0)
 
 
 def aligned(x: Tensor) -> Tensor:

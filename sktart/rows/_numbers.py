@@ -15,8 +15,8 @@ from scipy.sparse import issparse
 
 from sktart.rows._entries import is_missing
 
-# What numpy calls truth values, integers, and real and complex numbers.
-PLAIN = "biufc"
+# What numpy calls truth values, integers and real numbers.
+PLAIN = frozenset("biuf")
 _NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
 _VECTOR = re.compile(rf"\s*[\[(]\s*{_NUMBER}(?:(?:\s*,\s*|\s+){_NUMBER})+\s*,?\s*[\])]\s*", re.IGNORECASE)
 
@@ -121,7 +121,7 @@ def _columns(X: Any, reader: str) -> Iterator[Column]:
         raise TypeError(f"{reader} takes a table of numbers; got {type(X).__name__}: pass {cure}")
     elif table.ndim == 1:
         yield Column(list(table), "X.to_pylist()" if is_arrow else "X", "X = {}[:, None]", "X = {}")
-    elif table.shape[1] == 1 or table.dtype.kind in "mM":  # all columns are alike
+    elif table.shape[1] == 1 or table.dtype.kind in "cmM":  # all columns are alike
         yield Column(list(table.ravel()), "X", "X = {}", "X = {}")
     else:
         first = "" if getattr(X, "dtype", None) is table.dtype else "X = np.array(X, dtype=object); "
@@ -141,7 +141,7 @@ def _columns_of_frame(X: Any, reader: str) -> Iterator[Column]:
         raise ValueError(
             f"{reader} needs different names of columns; got {twice[0]!r} {names.count(twice[0])} times: rename one"
         )
-    if is_pandas and all(getattr(dtype, "kind", "") in PLAIN for dtype in X.dtypes):
+    if not is_arrow and all(map(_is_plain, X.dtypes)):
         return
     for place, name in enumerate(names):
         column = X.iloc[:, place] if is_pandas else X.columns[place] if is_arrow else X[name]
@@ -159,6 +159,10 @@ def _columns_of_frame(X: Any, reader: str) -> Iterator[Column]:
             spread = "X = {}"
         first = "X = X.to_pandas(); " if is_arrow else ""
         yield Column(list(values), get, put, spread, name, len(names) == 1, first)
+
+
+def _is_plain(dtype: Any) -> bool:
+    return dtype.is_numeric() if hasattr(dtype, "is_numeric") else getattr(dtype, "kind", None) in PLAIN
 
 
 def _as_array(X: Any, reader: str) -> NDArray[Any]:
@@ -180,10 +184,11 @@ def _as_objects(X: Any) -> NDArray[Any]:
 
 
 def _is_number(entry: Any) -> bool:
+    if type(entry) in (float, int, bool):
+        return True
     if entry is None or isinstance(entry, np.timedelta64):  # this one is an integer to Python
-        return entry is None
-    # Scikit-learn says what is wrong with complex numbers, and with None.
-    return isinstance(entry, float | int | Number | np.bool_)
+        return entry is None  # of which scikit-learn says what is wrong
+    return isinstance(entry, Number | np.bool_) and not isinstance(entry, complex | np.complexfloating)
 
 
 def _is_vector(entry: Any) -> bool:
@@ -203,6 +208,9 @@ def _error(column: Column, row: int, rule: str, cure_of_text: str) -> Exception:
         what, cure = "dates", _in_seconds(column, "datetime64[s]")
     elif isinstance(entry, timedelta | np.timedelta64):
         what, cure = "durations", _in_seconds(column, "timedelta64[s]")
+    elif isinstance(entry, complex | np.complexfloating):
+        real = column.put.format(f"np.asarray({column.get}, dtype=complex).real")
+        what, cure = "complex numbers", f"{column.first}{real} (Complex data not supported)"
     elif _is_vector(entry):
         what, cure = "vectors", _of_vectors(column, row)
     else:

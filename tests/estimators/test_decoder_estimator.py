@@ -8,6 +8,7 @@ from sklearn.datasets import load_iris
 from sklearn.ensemble import BaggingClassifier
 from sklearn.model_selection import cross_val_score
 from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import MaxAbsScaler
 from tiny_decoder import write_decoder
 
 from sktart import TartReasoner, TartTransformer
@@ -110,8 +111,13 @@ def test_what_it_cannot_read_names_the_cure(folder, n_rows, n_features, weight, 
 def test_features_that_overflow_name_the_cure(folder, task, fitted, asked):
     X, y, queries = (part.astype(float) if part.dtype.kind == "f" else part for part in task)
     model = TartReasoner(folder).fit(X * fitted, y)
-    with pytest.raises(ValueError, match=r"features must be small enough.* overflow: standardise them"):
+    with pytest.raises(
+        ValueError, match=r"features must be small enough.* overflow: scale them, .*MaxAbsScaler"
+    ):
         model.predict(queries * asked)
+    if fitted == asked:
+        cured = make_pipeline(MaxAbsScaler(), model).fit(X * fitted, y)
+        assert np.isfinite(cured.predict_proba(queries * asked)).all()
 
 
 def test_far_from_unit_variance_is_worth_a_warning(folder, task):

@@ -13,8 +13,9 @@ import pyarrow as pa
 import pytest
 import torch
 from scipy.sparse import csr_array
+from sklearn.model_selection import KFold, cross_val_score
 
-from sktart import TartReasoner, load, save
+from sktart import TartClassifier, TartReasoner, load, save
 from sktart.estimators._labels import check_class_vectors, merge_labels, split_labels, unique_labels
 
 
@@ -329,3 +330,33 @@ def test_descriptions_and_rows_share_classes_of_any_kind(labels, keys):
     )
     assert len(model.classes_) == 2
     assert next(iter(labels)) in list(model.classes_)
+
+
+@pytest.mark.parametrize(
+    "labels",
+    [
+        [Mood.GOOD, Mood.BAD],
+        [Stars.ONE, Stars.TWO],
+        [date(2020, 1, 1), date(2021, 1, 1)],
+        YEARS,
+        [b"a", b"b"],
+        ["a", "b"],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("make", [list, np.array])
+def test_the_accuracy_of_any_kind_of_label(make, labels):
+    y = make(labels * 10)
+    X = np.random.default_rng(0).normal(size=(20, 3)) + np.arange(20)[:, None] % 2
+    for model in (TartReasoner(), TartClassifier(None)):
+        right = np.array([label == other for label, other in zip(model.fit(X, y).predict(X), y, strict=True)])
+        assert model.score(X, y) == right.mean()
+        assert 0.5 < right.mean() < 1
+        assert model.score(X, y, sample_weight=right) == 1
+    assert np.mean(cross_val_score(TartReasoner(), X, y, cv=KFold(2))) > 0.5
+
+
+def test_the_accuracy_needs_a_label_for_each_row():
+    model = TartReasoner().fit(np.eye(4), [Mood.GOOD, Mood.BAD] * 2)
+    with pytest.raises(ValueError, match=r"y must have a label for each of 4 rows; got shape \(3,\)"):
+        model.score(np.eye(4), [Mood.GOOD] * 3)

@@ -133,6 +133,14 @@ def test_one_row_and_constant_features():
     assert constant.predict([[1.0, 1.0]]) == [0]
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_features_without_a_finite_inverse_tell_nothing_but_the_shares(dtype):
+    rows, y = np.random.default_rng(0).normal(size=(8, 3)) * 1e-320, [0, 0, 0, 1] * 2
+    tiny = TartReasoner(dtype=dtype).fit(rows, y).predict_proba(rows)
+    equal = TartReasoner(dtype=dtype).fit(rows * 0, y).predict_proba(rows * 0)
+    np.testing.assert_allclose(tiny, equal, rtol=1e-5)
+
+
 def test_class_weight_multiplies_the_odds(iris):
     X, y, queries, _ = iris
     plain = TartReasoner(dtype="float64").fit(X, y).predict_proba(queries)

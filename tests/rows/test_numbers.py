@@ -28,6 +28,9 @@ HOURS = pd.to_timedelta(np.arange(12), "h")
 DATES = [day.date() for day in DAYS]
 WITH_SIZE = np.column_stack([SIZE, VECTORS])
 
+# Words that scikit-learn's checks of estimators look for.
+NO_COMPLEX = " (Complex data not supported)"
+
 
 def arrow(**columns):
     return pa.table(columns)
@@ -92,6 +95,17 @@ CURED = {
     ),
     "dates of objects": (objects(DATES, SIZE), "dates in column 0", np.column_stack([SECONDS, SIZE])),
     "dates of lists": (objects(DATES, SIZE).tolist(), "dates in column 0", np.column_stack([SECONDS, SIZE])),
+    "complex numbers": (VECTORS + 1j, "complex numbers, row 0", VECTORS),
+    "a complex column": (
+        pd.DataFrame({"s": SIZE, "z": SIZE + 2j}),
+        "complex numbers in column 'z'",
+        np.column_stack([SIZE, SIZE]),
+    ),
+    "complex objects": (
+        objects(SIZE, SIZE + 2j),
+        "complex numbers in column 1",
+        np.column_stack([SIZE, SIZE]),
+    ),
     "nothing but dates": (DAYS.to_numpy().reshape(6, 2), "dates, row 0", SECONDS.reshape(6, 2)),
     "a column of dates": (DAYS, "dates, row 0", SECONDS[:, None]),
     "durations": (
@@ -117,7 +131,7 @@ def test_the_cure_in_the_message_works_to_the_letter(model, X, message, wanted):
     with pytest.raises(ValueError, match=f"{reader} takes numbers; got {message}") as caught:
         model.fit(X, labels)
     variables = {"X": X.copy() if hasattr(X, "copy") else X, "np": np, "pd": pd, "pl": pl}
-    exec(re.search(r"X(\[.*?\])? = .*", str(caught.value))[0], variables)
+    exec(re.search(r"X(\[.*?\])? = .*", str(caught.value))[0].removesuffix(NO_COMPLEX), variables)
     np.testing.assert_allclose(np.asarray(variables["X"], dtype=float), wanted)
     model.fit(variables["X"], labels)
 
