@@ -30,7 +30,6 @@ myst_enable_extensions = ["attrs_inline", "colon_fence"]
 myst_heading_anchors = 4
 
 # Docstrings.
-autodoc_default_options = {"exclude-members": "set_fit_request, set_score_request"}  # scikit-learn's
 autosummary_generate = True
 autodoc_typehints = "none"  # numpydoc says the types
 numpydoc_show_class_members = False

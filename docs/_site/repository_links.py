@@ -28,6 +28,8 @@ PAGES = {
 EXAMPLE = re.compile(r"examples/gallery/(plot_\w+)\.py")
 # Pages with others below them that only the site lists.
 CHILDREN = {"contributing": "map", "notes/README": "*", "results": "benchmarks\nmeasured-cells"}
+# Pages of other branches, which the guide lists already.
+COMING = {"compatibility", "explain-and-trust"}
 TOCTREE = "\n\n```{{toctree}}\n:hidden:\n:glob:\n\n{}\n```\n"
 
 
@@ -53,8 +55,9 @@ def on_read(app: Sphinx, name: str, content: list[str]) -> None:
     file = Path(app.env.doc2path(name))
     if file.suffix == ".md":
         content[0] = rewrite(content[0], file)
-    if name == "guide" and "explain-and-trust" not in app.env.found_docs:  # is written at the moment
-        content[0] = content[0].replace("explain-and-trust\n", "")
+    if name == "guide":
+        for page in COMING - app.env.found_docs:
+            content[0] = content[0].replace(f"\n{page}\n", "\n")
     if name in CHILDREN:
         content[0] += TOCTREE.format(CHILDREN[name])
 
@@ -64,8 +67,14 @@ def on_include(app: Sphinx, path: Path, parent: str, content: list[str]) -> None
     content[0] = rewrite(content[0], (Path(app.srcdir) / path).resolve())
 
 
+def skip(app: Sphinx, kind: str, name: str, member: object, skipped: bool, options: object) -> bool | None:
+    """Leave out what scikit-learn adds for metadata routing; it refers to scikit-learn's own pages."""
+    return True if re.fullmatch(r"set_\w+_request", name) else None
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     """Tell Sphinx what to call."""
     app.connect("source-read", on_read)
     app.connect("include-read", on_include)
+    app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True}

@@ -63,7 +63,7 @@ model.leaderboard_[["candidate", "log_loss", "accuracy", "predict_seconds", "wei
 # Score against time
 # ------------------
 # Filled dots are part of the mixture that was kept; a line is one standard error. A good answer in a tenth of a
-# millisecond may be worth more than a better one in twenty.
+# millisecond may be worth more than a better one that takes a hundred times as long.
 board = model.leaderboard_[::-1]
 figure, (left, right) = plt.subplots(1, 2, figsize=(7.2, 3.2), sharey=True)
 places, filled = np.arange(len(board)), np.where(board["weight"] > 0, "C0", "white")
