@@ -40,7 +40,7 @@ class LazyRows(Sequence[Row]):
 
 
 def without_arrow(X: Any) -> Any:
-    """Return an array of Arrow, or a list of its scalars, as a list of Python's objects, and all else as it is.
+    """Return an array of Arrow, a list of its scalars or texts of polars as a list of objects, all else as it is.
 
     Examples
     --------
@@ -49,6 +49,8 @@ def without_arrow(X: Any) -> Any:
     """
     if hasattr(X, "to_pylist") and not hasattr(X, "columns"):
         return X.to_pylist()
+    if hasattr(X, "to_list") and str(getattr(X, "dtype", "")) == "String":
+        return X.to_list()  # of polars: an array would hold each text at the length of the longest
     if isinstance(X, list | tuple) and any(hasattr(entry, "as_py") for entry in X[:1]):
         return [entry.as_py() for entry in X]
     return X

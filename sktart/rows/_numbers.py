@@ -13,11 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import issparse
 
-from sktart.rows._entries import is_missing
+from sktart.rows._entries import is_missing, without_arrow
 
 # What numpy calls truth values, integers and real numbers.
 PLAIN = frozenset("biuf")
-_NUMBER = r"[-+]?(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?"
+# In one way only, or a long text that is none would take forever.
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:e[-+]?\d+)?"
 _VECTOR = re.compile(rf"\s*[\[(]\s*{_NUMBER}(?:(?:\s*,\s*|\s+){_NUMBER})+\s*,?\s*[\])]\s*", re.IGNORECASE)
 
 
@@ -145,7 +146,8 @@ def _columns_of_frame(X: Any, reader: str) -> Iterator[Column]:
         return
     for place, name in enumerate(names):
         column = X.iloc[:, place] if is_pandas else X.columns[place] if is_arrow else X[name]
-        values = np.asarray(column)
+        column = column if is_arrow else without_arrow(column)
+        values = _as_objects(column) if isinstance(column, list) else np.asarray(column)
         if values.dtype.kind in PLAIN and values.ndim == 1:
             continue
         get = f"X[{name!r}]"
@@ -167,6 +169,8 @@ def _is_plain(dtype: Any) -> bool:
 
 def _as_array(X: Any, reader: str) -> NDArray[Any]:
     """Return an array with each entry as it is; rows of different lengths are entries themselves."""
+    if isinstance(X, list | tuple) and any(map(_has_text, X)):
+        return _as_objects(X)  # an array of texts would hold each at the length of the longest
     try:
         table: NDArray[Any] = np.asarray(X)
         return np.asarray(X, dtype=object) if table.dtype.kind in "UST" else table
@@ -174,6 +178,10 @@ def _as_array(X: Any, reader: str) -> NDArray[Any]:
         raise TypeError(f"{reader} takes a table of numbers; got {type(X).__name__}: {error}") from error
     except ValueError:
         return _as_objects(X)
+
+
+def _has_text(row: Any) -> bool:
+    return isinstance(row, str | bytes) or (isinstance(row, list | tuple) and any(map(_has_text, row)))
 
 
 def _as_objects(X: Any) -> NDArray[Any]:

@@ -16,6 +16,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
 
 from sktart import AutoTartClassifier, TartClassifier, TartReasoner, TartTransformer
+from sktart.rows._numbers import holds_vectors_as_text
 
 VECTORS = np.arange(36.0).reshape(12, 3) ** 1.5
 LABELS = np.arange(12) % 2
@@ -292,3 +293,12 @@ def test_missing_numbers_are_found_where_scikit_learn_looks_for_none(model):
             getattr(model, "predict", getattr(model, "transform", None))(X)
         with pytest.raises(ValueError, match="sample_weight contains NaN"):
             TartReasoner().fit(VECTORS, LABELS, sample_weight=np.full(12, np.nan))
+
+
+def test_a_long_text_among_many_takes_neither_time_nor_memory():
+    texts = ["[" + "1111 " * 20_000 + "and more", *["short"] * 20_000]  # 8 GB as one array of texts
+    assert not holds_vectors_as_text(texts)
+    for X in (texts, pl.Series(texts), pl.DataFrame({"t": texts})):
+        assert TartTransformer(HashingVectorizer(n_features=4)).fit_transform(X).shape == (20_001, 4)
+    with pytest.raises(ValueError, match="TartReasoner takes numbers; got text, row 0"):
+        TartReasoner().fit(texts, [0] * 20_001)
