@@ -230,7 +230,8 @@ def check_described(labels: list[Any], unlabelled: Any, parameter: str) -> None:
     """Check which classes are described, by `class_vectors` or `class_descriptions`."""
     if len(labels) < 2:
         raise ValueError(
-            f"{parameter} must describe at least two classes, as only their differences tell anything; got {labels!r}"
+            f"{parameter} must describe at least two classes, as only their differences tell anything; got "
+            f"{shown(labels)}"
         )
     compound = [label for label in labels if np.ndim(label)]
     if compound:

@@ -230,7 +230,7 @@ def _with_listed(given: Given, listed: Any, unlabelled: Any) -> Given:
     """Add classes that a user listed, which may be without a row."""
     is_label, labels = split_labels(listed, unlabelled)
     if labels.ndim != 1 or not len(labels) or not is_label.all():
-        raise ValueError(f"classes must be a list of labels, none of them missing; got {listed!r}")
+        raise ValueError(f"classes must be a list of labels, none of them missing; got {shown(listed)}")
     labels, _ = unique_labels(labels)
     nothing = given.known.labelled.take(np.arange(0))
     empty = Known(nothing, given.known.pool.take(np.arange(0)), len(labels))

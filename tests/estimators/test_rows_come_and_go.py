@@ -171,3 +171,17 @@ def test_classifier_of_texts():
     whole = TartClassifier(HashingVectorizer(n_features=16), **options).fit(texts[kept], labels[kept])
     assert (model.predict_proba(texts) == whole.predict_proba(texts)).all()
     assert model.labelled_rows_.tolist() == [0, 2, 3]
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [("forget", {}), ("partial_fit", {"X": [[0.0]], "y": [0]})],
+    ids=["rows", "classes"],
+)
+def test_messages_show_one_line_of_what_they_got(method, arguments):
+    name = "rows" if method == "forget" else "classes"
+    model = TartReasoner().fit([[0.0], [1.0]], [0, 1])
+    with pytest.raises(
+        ValueError, match=rf"{name} must be .*; got array\(\[\[\[0\., 0\.\], \[0\., 0\.\]\], \[\[0"
+    ):
+        getattr(model, method)(**arguments, **{name: np.zeros((2, 2, 2))})
