@@ -71,7 +71,7 @@ pretrain: $(READY)  ## train the default checkpoint by its recipe; the same comm
 	$(BIN)/sktart evaluate runs/gram-base --save
 
 clean:  ## remove the virtual environment and what tools leave behind
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist docs/gallery docs/api/generated *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis
 
 # torch comes first: a package that asks for "torch" alone would bring the newest build with all of CUDA.
 $(READY): pyproject.toml constraints.txt
