@@ -28,8 +28,6 @@ PAGES = {
 EXAMPLE = re.compile(r"examples/gallery/(plot_\w+)\.py")
 # Pages with others below them that only the site lists.
 CHILDREN = {"contributing": "map", "notes/README": "*", "results": "benchmarks\nmeasured-cells"}
-# Pages of other branches, which the guide lists already.
-COMING = {"compatibility", "explain-and-trust"}
 TOCTREE = "\n\n```{{toctree}}\n:hidden:\n:glob:\n\n{}\n```\n"
 
 
@@ -55,9 +53,6 @@ def on_read(app: Sphinx, name: str, content: list[str]) -> None:
     file = Path(app.env.doc2path(name))
     if file.suffix == ".md":
         content[0] = rewrite(content[0], file)
-    if name == "guide":
-        for page in COMING - app.env.found_docs:
-            content[0] = content[0].replace(f"\n{page}\n", "\n")
     if name in CHILDREN:
         content[0] += TOCTREE.format(CHILDREN[name])
 
