@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -69,27 +70,38 @@ def make_folds(codes: NDArray[np.intp], cv: Any, groups: Any, *, max_one_by_one:
 
 
 def log_proba_of_refits(
-    model: TartReasoner, parts: Sequence[Given], queries: Sequence[NDArray[Any]]
+    model: TartReasoner,
+    parts: Sequence[Given],
+    queries: Sequence[NDArray[Any]],
+    *,
+    keep_factors: bool = False,
 ) -> list[NDArray[np.float64]]:
     """Return the log-probabilities (M, C) that refits on parts of the rows would give to queries of their own.
 
-    A class of which a part has no row has none there, and the probability 0.
+    A class of which a part has no row has none there, and the probability 0. Factors of classes are those of the part,
+    as "balanced" makes them, or with `keep_factors` those of `model`.
     """
     from sktart.contexts._many import answer_each
     from sktart.contexts._net import averaged, log_probabilities
 
     reasoner = model._fitted.reasoner
-    drawn = [model._draw_contexts(reasoner, part.known) for part in parts]
+    drawing = copy(model)
+    drawing.random_state = deepcopy(model.random_state)  # a RandomState of the user stays as it is
+    drawn = [drawing._draw_contexts(reasoner, part.known) for part in parts]
     asked = [rows for contexts, rows in zip(drawn, queries, strict=True) for _ in contexts]
     logits = iter(answer_each(reasoner, [context for contexts in drawn for context in contexts], asked))
     answers = []
     for part, contexts, rows in zip(parts, drawn, queries, strict=True):
-        shift = part.log_prior_shift(model.class_weight)
+        places = places_of(model.classes_, entries_of(part.classes))
+        if keep_factors or isinstance(model.class_weight, Mapping):
+            shift = model._fitted.log_prior_shift[places]
+        else:
+            shift = part.log_prior_shift(model.class_weight)
         found = log_probabilities(
             model._fitted.temperature, shift, averaged([next(logits) for _ in contexts])
         )
         answer = np.full((len(rows), len(model.classes_)), -np.inf)
-        answer[:, places_of(model.classes_, entries_of(part.classes))] = found.numpy()
+        answer[:, places] = found.numpy()
         answers.append(answer)
     return answers
 
@@ -120,5 +132,5 @@ def prediction_sets(model: TartReasoner, X: NDArray[Any], alpha: float, cv: Any)
     for (_, out), found in zip(folds, log_proba_of_refits(model, parts, queries), strict=True):
         own = found[np.arange(len(out)), codes[out]]
         # For how many rows was the own label more probable than a label is for a query?
-        n_surer += (own[:, None, None] > found[len(out) :]).sum(axis=0)
+        n_surer += len(out) - np.searchsorted(np.sort(own), found[len(out) :], side="right")
     return n_surer < (1 - alpha) * (len(codes) + 1)
