@@ -29,8 +29,9 @@ def by_leaving_out(model: TartReasoner, X: NDArray[Any]) -> NDArray[np.float64]:
     # A class that loses its only row stays a class.
     given = replace(given, is_listed=np.ones_like(given.is_listed))
     n_rows = len(given.known.labelled)
-    parts = [given.holding(np.arange(n_rows) != row) for row in range(n_rows)]
-    without = np.stack(log_proba_of_refits(model, parts, [X] * n_rows, keep_factors=True), axis=1)
+    kept = [np.arange(n_rows) != row for row in range(n_rows)]
+    answers = log_proba_of_refits(model, given, kept, [X] * n_rows, keep_factors=True)
+    without = np.stack(list(answers), axis=1)
     whole = torch.from_numpy(model._log_proba(X))[:, None]
     return (_log_odds(whole) - _log_odds(torch.from_numpy(without))).numpy()
 

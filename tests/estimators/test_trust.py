@@ -13,6 +13,9 @@ from sklearn.model_selection import GroupKFold, LeaveOneOut, StratifiedKFold, cr
 from sklearn.preprocessing import StandardScaler
 
 from sktart import TartClassifier, TartReasoner
+from sktart.contexts import _many
+from sktart.contexts._many import answer_each
+from sktart.estimators import _held_out
 
 X, Y = load_wine(return_X_y=True)
 ORDER = np.random.default_rng(0).permutation(len(Y))
@@ -342,3 +345,33 @@ def test_no_rows_are_refused_as_predict_refuses_them(method):
     model = TartReasoner().fit(np.eye(4), [0, 1, 0, 1])
     with pytest.raises(TypeError, match="takes a table of numbers; got NoneType"):
         getattr(model, method)(None)
+
+
+def test_many_contexts_are_read_a_few_at_a_time(monkeypatch):
+    model = reasoner().fit(X[:N], Y[:N])
+    whole = model.held_out_proba(), model.influence(X[N : N + 2])
+    monkeypatch.setattr(_held_out, "MAX_NUMBERS", 5 * X[:N].size)
+    sizes = []
+    monkeypatch.setattr(
+        _many,
+        "answer_each",
+        lambda net, contexts, asked: sizes.append(len(contexts)) or answer_each(net, contexts, asked),
+    )
+    same(model.held_out_proba(), whole[0])
+    same(model.influence(X[N : N + 2]), whole[1])
+    assert max(sizes) == 5
+    assert sum(sizes) == 2 * N
+
+
+def test_many_queries_are_answered_a_few_at_a_time(monkeypatch):
+    model = reasoner().fit(X[:N], Y[:N])
+    whole = model.predict_set(X[N:])
+    monkeypatch.setattr(_many, "MAX_QUERIES", 16)
+    asked, answer = [], type(model._fitted.reasoner).answer
+    monkeypatch.setattr(
+        type(model._fitted.reasoner),
+        "answer",
+        lambda net, context, x: asked.append(x.shape[1]) or answer(net, context, x),
+    )
+    assert (model.predict_set(X[N:]) == whole).all()
+    assert max(asked) == 16
