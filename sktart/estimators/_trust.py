@@ -95,7 +95,8 @@ class TrustMixin:
         Parameters
         ----------
         cv, groups
-            As in :meth:`held_out_proba`. A repeated row vouches for its copy, unless `groups` holds both out.
+            As in :meth:`held_out_proba`. A repeated row vouches for its copy, unless `groups` and a splitter
+            for groups hold both out.
 
         Returns
         -------
