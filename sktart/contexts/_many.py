@@ -13,6 +13,9 @@ from torch import Tensor
 from sktart.contexts._known import Known
 from sktart.reasoners._base import Reasoner
 
+# Of each context at once: bounds memory where many rows are asked about.
+MAX_QUERIES = 256
+
 
 def answer_each(
     reasoner: Reasoner, contexts: Sequence[Known], queries: Sequence[NDArray[Any]]
@@ -40,7 +43,10 @@ def answer_each(
             asked = torch.from_numpy(np.stack([queries[place] for place in chunk])).to(device)
             with torch.inference_mode():
                 read = reasoner.read_context(**stacked, n_classes=n_classes)
-                logits = reasoner.answer(read, asked)
-            for place, part in zip(chunk, logits, strict=True):
+                parts = [
+                    reasoner.answer(read, asked[:, first : first + MAX_QUERIES])
+                    for first in range(0, max(1, asked.shape[1]), MAX_QUERIES)
+                ]
+            for place, part in zip(chunk, torch.cat(parts, dim=1), strict=True):
                 answers[place] = part
     return answers

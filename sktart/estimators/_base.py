@@ -128,11 +128,18 @@ class BaseInContext(CallbackSupportMixin, BaseEstimator):
             random_state=self.random_state,
         )
 
+    def _check_room(self, known: Known) -> None:
+        """Check that each class can have a row in the context."""
+        n_classes = int(known.has_rows.sum())
+        if self.max_context is not None and self.max_context < n_classes:
+            raise ValueError(
+                f"max_context (={self.max_context}) must be at least the number of classes, {n_classes}"
+            )
+
     def _check_fits(self, checkpoint: Checkpoint, known: Known) -> None:
         """Compare data with what the reasoner can take, before any work."""
         reasoner, name = checkpoint.reasoner, checkpoint.name
         rows = known.labelled.repeated() if reasoner.reads_in_order else known.labelled
-        n_classes = len(np.unique(np.asarray(rows.codes)))
         n_features = rows.x.shape[1]
         if known.has_more and not reasoner.reads_pool:
             what = [f"{len(known.pool)} rows without a label"] if len(known.pool) else []
@@ -140,10 +147,6 @@ class BaseInContext(CallbackSupportMixin, BaseEstimator):
             raise ValueError(
                 f"checkpoint {name!r} reads labelled rows only; got {' and '.join(what)}: take 'gram-base', or leave "
                 "these out"
-            )
-        if self.max_context is not None and self.max_context < n_classes:
-            raise ValueError(
-                f"max_context (={self.max_context}) must be at least the number of classes, {n_classes}"
             )
         n_rows = len(rows) if self.max_context is None else min(len(rows), self.max_context)
         if reasoner.max_features is not None and n_features > reasoner.max_features:

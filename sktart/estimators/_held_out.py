@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from copy import copy, deepcopy
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # With more labelled rows, they are held out in folds and no longer one by one.
 MAX_ONE_BY_ONE = 128
 N_FOLDS = 10
+# Of the rows of contexts that are held together; each number is there several times, in 8 bytes.
+MAX_NUMBERS = 2**24
 
 Fold = tuple[NDArray[np.intp], NDArray[np.intp]]
 
@@ -69,27 +72,48 @@ def make_folds(codes: NDArray[np.intp], cv: Any, groups: Any, *, max_one_by_one:
 
 
 def log_proba_of_refits(
-    model: TartReasoner, parts: Sequence[Given], queries: Sequence[NDArray[Any]]
-) -> list[NDArray[np.float64]]:
-    """Return the log-probabilities (M, C) that refits on parts of the rows would give to queries of their own.
+    model: TartReasoner,
+    given: Given,
+    kept: Sequence[NDArray[Any]],
+    queries: Sequence[NDArray[Any]],
+    *,
+    keep_factors: bool = False,
+) -> Iterator[NDArray[np.float64]]:
+    """Yield the log-probabilities (M, C) that refits on some of the labelled rows would give to queries of their own.
 
-    A class of which a part has no row has none there, and the probability 0.
+    A class of which a part has no row has none there, and the probability 0. Factors of classes are those of the part,
+    as "balanced" makes them, or with `keep_factors` those of `model`.
     """
+    size = max(1, MAX_NUMBERS // (given.known.labelled.x.size + given.known.pool.x.size))
+    for some in (slice(first, first + size) for first in range(0, len(kept), size)):
+        parts = [given.holding(rows) for rows in kept[some]]
+        yield from _answers_of_parts(model, parts, queries[some], keep_factors)
+
+
+def _answers_of_parts(
+    model: TartReasoner, parts: Sequence[Given], queries: Sequence[NDArray[Any]], keep_factors: bool
+) -> list[NDArray[np.float64]]:
     from sktart.contexts._many import answer_each
     from sktart.contexts._net import averaged, log_probabilities
 
     reasoner = model._fitted.reasoner
-    drawn = [model._draw_contexts(reasoner, part.known) for part in parts]
+    drawing = copy(model)
+    drawing.random_state = deepcopy(model.random_state)  # a RandomState of the user stays as it is
+    drawn = [drawing._draw_contexts(reasoner, part.known) for part in parts]
     asked = [rows for contexts, rows in zip(drawn, queries, strict=True) for _ in contexts]
     logits = iter(answer_each(reasoner, [context for contexts in drawn for context in contexts], asked))
     answers = []
     for part, contexts, rows in zip(parts, drawn, queries, strict=True):
-        shift = part.log_prior_shift(model.class_weight)
+        places = places_of(model.classes_, entries_of(part.classes))
+        if keep_factors or isinstance(model.class_weight, Mapping):
+            shift = model._fitted.log_prior_shift[places]
+        else:
+            shift = part.log_prior_shift(model.class_weight)
         found = log_probabilities(
             model._fitted.temperature, shift, averaged([next(logits) for _ in contexts])
         )
         answer = np.full((len(rows), len(model.classes_)), -np.inf)
-        answer[:, places_of(model.classes_, entries_of(part.classes))] = found.numpy()
+        answer[:, places] = found.numpy()
         answers.append(answer)
     return answers
 
@@ -100,10 +124,10 @@ def held_out_log_proba(model: TartReasoner, cv: Any, groups: Any) -> NDArray[np.
     rows = given.known.labelled
     assert rows.codes is not None
     folds = make_folds(rows.codes, cv, groups, max_one_by_one=MAX_ONE_BY_ONE)
-    parts = [given.holding(kept) for kept, _ in folds]
     answer = np.empty((len(rows), len(given.classes)))
     queries = [rows.x[out].astype(np.float64) for _, out in folds]
-    for (_, out), found in zip(folds, log_proba_of_refits(model, parts, queries), strict=True):
+    answers = log_proba_of_refits(model, given, [kept for kept, _ in folds], queries)
+    for (_, out), found in zip(folds, answers, strict=True):
         answer[out] = found
     return answer
 
@@ -114,11 +138,10 @@ def prediction_sets(model: TartReasoner, X: NDArray[Any], alpha: float, cv: Any)
     codes, x = given.known.labelled.codes, given.known.labelled.x.astype(np.float64)
     assert codes is not None
     folds = make_folds(codes, cv, None, max_one_by_one=N_FOLDS)
-    parts = [given.holding(kept) for kept, _ in folds]
-    queries = [np.concatenate([x[out], X]) for _, out in folds]
     n_surer = np.zeros((len(X), len(given.classes)), dtype=int)
-    for (_, out), found in zip(folds, log_proba_of_refits(model, parts, queries), strict=True):
+    for kept, out in folds:  # one by one, as X may be large
+        (found,) = log_proba_of_refits(model, given, [kept], [np.concatenate([x[out], X])])
         own = found[np.arange(len(out)), codes[out]]
         # For how many rows was the own label more probable than a label is for a query?
-        n_surer += (own[:, None, None] > found[len(out) :]).sum(axis=0)
+        n_surer += len(out) - np.searchsorted(np.sort(own), found[len(out) :], side="right")
     return n_surer < (1 - alpha) * (len(codes) + 1)

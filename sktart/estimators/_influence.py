@@ -11,23 +11,29 @@ from numpy.typing import NDArray
 from sktart.estimators._held_out import log_proba_of_refits
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from sktart.estimators._reasoner import TartReasoner
 
 # The network with gradients compares each row with each other one.
 MAX_ROWS = 2048
 # Keeps the log-odds of the only class finite.
-LEAST = 1e-300
+LEAST = -1e300
 
 
 def by_leaving_out(model: TartReasoner, X: NDArray[Any]) -> NDArray[np.float64]:
     """Return what the log-odds of each class lose without each labelled row, (M, N, C)."""
+    import torch
+
     given = model._kept()
     # A class that loses its only row stays a class.
     given = replace(given, is_listed=np.ones_like(given.is_listed))
     n_rows = len(given.known.labelled)
-    parts = [given.holding(np.arange(n_rows) != row) for row in range(n_rows)]
-    without = np.stack(log_proba_of_refits(model, parts, [X] * n_rows), axis=1)
-    return _log_odds(model._fitted.log_proba(X)[:, None]) - _log_odds(without)
+    kept = [np.arange(n_rows) != row for row in range(n_rows)]
+    answers = log_proba_of_refits(model, given, kept, [X] * n_rows, keep_factors=True)
+    without = np.stack(list(answers), axis=1)
+    whole = torch.from_numpy(model._log_proba(X))[:, None]
+    return (_log_odds(whole) - _log_odds(torch.from_numpy(without))).numpy()
 
 
 def by_gradient(model: TartReasoner, X: NDArray[Any]) -> NDArray[np.float64]:
@@ -56,15 +62,19 @@ def by_gradient(model: TartReasoner, X: NDArray[Any]) -> NDArray[np.float64]:
     with torch.enable_grad():
         context = reasoner.read_context(**inputs, n_classes=known.n_classes)
         logits = reasoner.answer(context, torch.from_numpy(X)[None].to(device))[0]
-        log_proba = log_probabilities(model._fitted.temperature, shift, logits)
-        for row, code in np.ndindex(log_proba.shape):
-            (gradient,) = torch.autograd.grad(log_proba[row, code], inputs["weight"], retain_graph=True)
+        log_odds = _log_odds(log_probabilities(model._fitted.temperature, shift, logits))
+        for row, code in np.ndindex(log_odds.shape):
+            (gradient,) = torch.autograd.grad(log_odds[row, code], inputs["weight"], retain_graph=True)
             answer[row, :, code] = (gradient * inputs["weight"].detach())[0].cpu()
-    # The log-odds of a class rise faster than its log-probability, the more probable it is.
-    unlikely = -np.expm1(log_proba.detach().numpy())
-    return answer / np.maximum(unlikely, LEAST)[:, None]
+    return answer
 
 
-def _log_odds(log_proba: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the log-odds of each class against all others."""
-    return log_proba - np.log(np.maximum(-np.expm1(log_proba), LEAST))
+def _log_odds(log_proba: Tensor) -> Tensor:
+    """Return the log-odds of each class (..., C) against all others, also where a probability rounds to 1."""
+    import torch
+
+    most = log_proba.argmax(-1, keepdim=True)
+    others = log_proba.scatter(-1, most, -np.inf)
+    # Of the most probable class, 1 - p is the sum over others; of these, p is at most a half.
+    sum_of_others = others.logsumexp(-1, keepdim=True).clamp_min(LEAST)
+    return log_proba - torch.log1p(-others.exp()).scatter(-1, most, sum_of_others)

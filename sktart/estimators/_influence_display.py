@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from sktart._runtime import import_optional
+from sktart.estimators._labels import entries_of, places_of
 
 # Colours that colour-blind people tell apart, readable on light and dark ground.
 SUPPORTS, OPPOSES = "#0072B2", "#D55E00"
@@ -96,12 +97,13 @@ class InfluenceDisplay:
         proba = estimator.predict_proba(query)
         if len(proba) != 1:
             raise ValueError(f"query must be one row, such as X[:1]; got {len(proba)} rows")
-        classes = estimator.classes_.tolist()
-        if label is not None and label not in classes:
+        classes = entries_of(estimator.classes_)
+        code = int(proba[0].argmax() if label is None else places_of(estimator.classes_, [label])[0])
+        if code < 0:
             raise ValueError(f"label must be one of classes_, {classes}; got {label!r}")
-        code = int(proba[0].argmax()) if label is None else classes.index(label)
         rows = estimator.labelled_rows_
-        shown = [f"row {row}" for row in rows] if examples is None else [examples[int(row)] for row in rows]
+        by_place = getattr(examples, "iloc", examples)  # a column of pandas may have numbers of its own
+        shown = [f"row {row}" if examples is None else by_place[int(row)] for row in rows]
         display = cls(
             estimator.influence(query, method)[0, :, code],
             estimator._parts()[0]._labels_of_rows(),
@@ -130,10 +132,11 @@ class InfluenceDisplay:
         places = np.arange(len(shown))
         ax.barh(places, values, color=np.where(values > 0, SUPPORTS, OPPOSES))
         ax.axvline(0, color="grey", linewidth=0.8)
-        ax.set_yticks(places, [self._caption(row) for row in shown])
+        # Texts with two dollar signs are no formulas.
+        ax.set_yticks(places, [self._caption(row) for row in shown], parse_math=False)
         ax.invert_yaxis()
         ax.set_xlabel("log-odds that the answer owes to the row")
-        ax.set_title(self.title, loc="left")
+        ax.set_title(self.title, loc="left", parse_math=False)
         for place, row in enumerate(shown):
             if np.ndim(self.examples[row]) >= 2:
                 _draw_thumbnail(ax, place, np.asarray(self.examples[row]))

@@ -17,6 +17,9 @@ N_NEIGHBOURS = 10
 def typicality(known: Known, X: NDArray[Any]) -> NDArray[np.float64]:
     """Return the share of known rows that lie at least as far from their nearest others as a query does, (M,)."""
     rows = np.concatenate([known.labelled.x, known.pool.x]).astype(np.float64)
+    # Far from 0, squares would lose the digits that distances are in.
+    centre = rows.mean(axis=0)
+    rows, X = rows - centre, X - centre
     n_neighbours = min(N_NEIGHBOURS, len(rows) - 1)
     if n_neighbours < 1:
         raise ValueError(f"typicality needs at least two rows in the context; got {len(rows)}: give more")
@@ -34,8 +37,13 @@ def suggest_rows(
 
     The gain of a choice is by how much it lowers the sum of doubt times squared distance to the nearest such row.
     """
+    centre = X.mean(axis=0)
+    X, labelled = X - centre, labelled - centre
     between = pairwise_distances(X, metric="sqeuclidean")
-    nearest = pairwise_distances(X, labelled.astype(np.float64), metric="sqeuclidean").min(axis=1)
+    if len(labelled):
+        nearest = pairwise_distances(X, labelled, metric="sqeuclidean").min(axis=1)
+    else:  # descriptions alone: all are equally far from what is known
+        nearest = np.full(len(X), between.max())
     chosen: list[int] = []
     for _ in range(n):
         gain = doubt @ np.maximum(nearest[:, None] - between, 0)

@@ -283,6 +283,7 @@ class TartReasoner(TrustMixin, AnyLabelMixin, BaseInContext):
     def _read(self, given: Given) -> TartReasoner:
         """Read a context, and keep what answers need."""
         check_enough(given)
+        self._check_room(given.known)  # before old rows are left out
         if self.context_selection == "recent":
             given = given.latest(self.max_context, self.max_unlabelled)
         known = given.known
@@ -332,7 +333,10 @@ class TartReasoner(TrustMixin, AnyLabelMixin, BaseInContext):
             If X breaks a rule, or features are so large that the network overflows.
         """
         check_fitted(self)
-        X = validate_queries(self, X)
+        return self._log_proba(validate_queries(self, X))
+
+    def _log_proba(self, X: np.ndarray) -> np.ndarray:
+        """Answer checked rows."""
         log_proba = self._fitted.log_proba(X)
         if np.isnan(log_proba).any():
             raise ValueError(

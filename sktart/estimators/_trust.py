@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from inspect import signature
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from sklearn.utils import Bunch
 
 from sktart.estimators._held_out import Answers, held_out_log_proba, prediction_sets
 from sktart.estimators._influence import by_gradient, by_leaving_out
+from sktart.estimators._labels import are_plain
 from sktart.estimators._neighbours import suggest_rows, typicality
 from sktart.estimators._validation import check_fitted, integer, number, one_of, require
 
@@ -35,7 +37,7 @@ class TrustMixin:
     def _held_out(self, cv: Any, groups: Any) -> tuple[TartReasoner, NDArray[np.float64]]:
         check_fitted(self)
         (reasoner,) = self._parts()
-        return reasoner, np.exp(held_out_log_proba(reasoner, cv, groups))
+        return reasoner, held_out_log_proba(reasoner, cv, groups)
 
     def held_out_proba(self, cv: Any = None, groups: Any = None) -> NDArray[np.float64]:
         """Return the probabilities of each labelled row, from a context without it.
@@ -61,7 +63,7 @@ class TrustMixin:
         ValueError
             If fewer than two rows have a label, or `cv` does not hold each out once.
         """
-        return self._held_out(cv, groups)[1]
+        return np.exp(self._held_out(cv, groups)[1])
 
     def held_out_score(self, scoring: Any = "accuracy", cv: Any = None, groups: Any = None) -> float:
         """Score the answers of :meth:`held_out_proba`.
@@ -76,13 +78,16 @@ class TrustMixin:
         Returns
         -------
         float
-            Rows count by their weights, where the scorer takes weights.
+            Rows count by their weights, where the scorer takes weights. Labels that scikit-learn's metrics do not
+            know, such as dates, are scored as their places in `classes_`.
         """
-        reasoner, proba = self._held_out(cv, groups)
-        weight = reasoner._kept().known.labelled.weight
-        weights = {} if (weight == 1).all() else {"sample_weight": weight}
-        answers, places = Answers(reasoner.classes_, proba), np.arange(len(weight))
-        return float(get_scorer(scoring)(answers, places, reasoner._labels_of_rows(), **weights))
+        reasoner, log_proba = self._held_out(cv, groups)
+        rows, scorer = reasoner._kept().known.labelled, get_scorer(scoring)
+        takes_weights = "sample_weight" in signature(getattr(scorer, "_score_func", scorer)).parameters
+        weights = {"sample_weight": rows.weight} if takes_weights and (rows.weight != 1).any() else {}
+        classes = reasoner.classes_ if are_plain(reasoner.classes_) else np.arange(len(reasoner.classes_))
+        answers = Answers(classes, np.exp(log_proba))
+        return float(scorer(answers, np.arange(len(rows)), classes[rows.codes], **weights))
 
     def label_issues(self, cv: Any = None, groups: Any = None) -> Bunch:
         """Rank labelled rows by how unlikely their label is, given all other rows.
@@ -90,7 +95,8 @@ class TrustMixin:
         Parameters
         ----------
         cv, groups
-            As in :meth:`held_out_proba`. A repeated row vouches for its copy, unless `groups` holds both out.
+            As in :meth:`held_out_proba`. A repeated row vouches for its copy, unless `groups` and a splitter
+            for groups hold both out.
 
         Returns
         -------
@@ -99,16 +105,17 @@ class TrustMixin:
             ``probabilities`` of these, ``suggestions`` (the most probable labels). ``pandas.DataFrame`` makes a table
             of it. The only row of a class is not listed, as nothing can speak for it.
         """
-        reasoner, proba = self._held_out(cv, groups)
+        reasoner, log_proba = self._held_out(cv, groups)
         codes = np.asarray(reasoner._kept().known.labelled.codes)
-        own = proba[np.arange(len(codes)), codes]
+        # Logarithms, as a small temperature lets a probability be too small for a float.
+        own = log_proba[np.arange(len(codes)), codes]
         order = np.argsort(own, kind="stable")
-        order = order[own[order] > 0]
+        order = order[own[order] > -np.inf]
         return Bunch(
             rows=reasoner.labelled_rows_[order],
             labels=reasoner._labels_of_rows()[order],
-            probabilities=own[order],
-            suggestions=reasoner.classes_[proba[order].argmax(axis=1)],
+            probabilities=np.exp(own[order]),
+            suggestions=reasoner.classes_[log_proba[order].argmax(axis=1)],
         )
 
     def predict_set(self, X: Any, alpha: float = 0.1, cv: Any = None) -> NDArray[np.bool_]:
@@ -181,7 +188,7 @@ class TrustMixin:
         reasoner, features = self._parts(X)
         if n > len(features):
             raise ValueError(f"n must be at most the number of rows in X, {len(features)}; got {n}")
-        doubt = 1 - reasoner.predict_proba(features).max(axis=1)
+        doubt = 1 - np.exp(reasoner._log_proba(features)).max(axis=1)
         return suggest_rows(reasoner._kept().known.labelled.x, features, doubt, n)
 
     def influence(self, X: Any, method: str = "auto") -> NDArray[np.float64]:
@@ -191,7 +198,8 @@ class TrustMixin:
         ----------
         X : rows as in ``predict``
         method : {"auto", "leave_one_out", "gradient"}, default="auto"
-            ``"leave_one_out"`` is exact: what the log-odds lose if the row is left out. It reads N contexts.
+            ``"leave_one_out"`` is exact: what the log-odds lose if the row is left out, with the factors of
+            `class_weight` that all rows gave. It reads N contexts.
             ``"gradient"`` is the gradient with respect to the weight of the row, times that weight: about as long as
             two fits for each query and class. ``"auto"`` leaves out up to 128 rows.
 
@@ -204,12 +212,18 @@ class TrustMixin:
         Raises
         ------
         ValueError
-            If the context is a draw of the rows, or averages several, or ``"gradient"`` is asked of a decoder.
+            If nothing is left without a row, the context is a draw of the rows or averages several, or
+            ``"gradient"`` is asked of a decoder.
         """
         check_fitted(self)
         require("method", method, one_of("auto", "leave_one_out", "gradient"))
         reasoner, features = self._parts(X)
-        n_rows = len(reasoner.labelled_rows_)
+        n_rows, is_described = len(reasoner.labelled_rows_), reasoner._kept().known.class_vectors is not None
+        if n_rows < (1 if is_described else 2):
+            raise ValueError(
+                "influence needs two labelled rows, or one beside descriptions of classes, so that something is left "
+                f"without a row; this model has {n_rows}: label more rows"
+            )
         if len(reasoner.context_rows_) > 1 or len(reasoner.context_rows_[0]) < n_rows:
             raise ValueError(
                 f"influence takes a context that holds all labelled rows once; this model has {n_rows} of them, and "

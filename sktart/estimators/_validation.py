@@ -214,7 +214,6 @@ def validate_given(
         if are_plain(classes):
             check_classification_targets(np.repeat(classes, 3))
         vectors = described.table(classes)
-        _warn_of_strangers(classes, codes, vectors)
     rows = ContextRows(X, None, weight, np.arange(len(X)))
     known = Known(replace(rows.take(used), codes=codes), rows.take(pool), len(classes), vectors)
     given = Given(known, classes, np.zeros(len(classes), dtype=bool), len(X))
@@ -223,6 +222,8 @@ def validate_given(
     if former is not None:
         _check_listed(former, given)
         given = former.plus(given)
+    if described is not None:
+        _warn_of_strangers(given)  # of all rows so far
     return given
 
 
@@ -285,10 +286,11 @@ def validate_rows(rows: Any, *known: Any) -> Any:
     return numbers
 
 
-def _warn_of_strangers(classes: Any, codes: Any, vectors: Any) -> None:
+def _warn_of_strangers(given: Given) -> None:
     """Warn where a class has a description alone and another one rows alone: a key may be misspelt."""
-    has_rows, is_described = np.isin(np.arange(len(classes)), codes), ~np.isnan(vectors).any(axis=1)
-    rowless, unsaid = classes[is_described & ~has_rows].tolist(), classes[has_rows & ~is_described].tolist()
+    has_rows, is_described = given.known.has_rows, given.known.is_described
+    rowless = given.classes[is_described & ~has_rows].tolist()
+    unsaid = given.classes[has_rows & ~is_described].tolist()
     if rowless and unsaid:
         warnings.warn(
             f"{rowless[0]!r} is described and has no labelled row, {unsaid[0]!r} has labelled rows and no description: "

@@ -1,5 +1,6 @@
 import matplotlib as mpl
 import numpy as np
+import pandas as pd
 import pytest
 from sklearn.datasets import load_digits
 
@@ -51,3 +52,23 @@ def test_bad_input(model):
         InfluenceDisplay.from_estimator(model, X[:2])
     with pytest.raises(ValueError, match=r"label must be one of classes_, .* got 'three'"):
         InfluenceDisplay.from_estimator(model, X[:1], label="three")
+
+
+def test_a_column_of_examples_goes_by_place(model):
+    texts = pd.Series([f"text {row}" for row in range(len(TRAINING))], index=range(len(TRAINING))[::-1])
+    display = InfluenceDisplay.from_estimator(model, X[[11]], texts)
+    assert display.examples == texts.tolist()
+
+
+def test_prices_are_no_formulas(model):
+    texts = ["from $5_ to ^$9"] * len(TRAINING)
+    display = InfluenceDisplay.from_estimator(model, X[[11]], texts)
+    display.figure_.canvas.draw()
+    assert captions(display)[0].startswith("from $5_ to ^$9")
+
+
+def test_dates_are_labels(model):
+    dates = np.array(["2020-01-01", "2020-01-02", "2020-01-03"], dtype="M8[ns]")
+    dated = TartReasoner().fit(X[TRAINING], dates[Y[TRAINING]])
+    display = InfluenceDisplay.from_estimator(dated, X[[11]], label=dates[1])
+    assert "2020-01-02" in display.ax_.get_title(loc="left")

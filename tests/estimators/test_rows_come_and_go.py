@@ -110,6 +110,24 @@ def test_recent_rows_leave_one_of_each_class():
     assert np.bincount(Y[order][model.labelled_rows_].astype(int)).tolist() == [1, 1, 8]
 
 
+def test_no_key_is_misspelt_where_rows_came_before(recwarn):
+    vectors = {code: X[code == Y][0] for code in (0, 1)}
+    rows = np.flatnonzero(Y != 2)[:20]
+    reasoner().fit(X[rows], Y[rows]).partial_fit(X[Y == 2][:1], [2], class_vectors=vectors)
+    assert not recwarn.list
+
+
+def test_too_few_recent_rows_lose_no_class():
+    model = reasoner(max_context=2, context_selection="recent")
+    with pytest.raises(ValueError, match=r"max_context \(=2\) must be at least the number of classes, 3"):
+        model.fit(X[:30], Y[:30])
+    two = np.flatnonzero(Y != 2)
+    model.fit(X[two], Y[two])
+    with pytest.raises(ValueError, match="max_context"):
+        model.partial_fit(X[Y == 2][:1], Y[Y == 2][:1])
+    assert model.classes_.tolist() == [0, 1]
+
+
 def test_the_saved_file_goes_on(tmp_path):
     save(reasoner().fit(X[:30], UNKNOWN[:30]), tmp_path / "model")
     assert_same(

@@ -1,5 +1,7 @@
 """Held-out answers, influence, prediction sets, doubt: against refits, and on rows where the truth is known."""
 
+from datetime import date
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,6 +13,9 @@ from sklearn.model_selection import GroupKFold, LeaveOneOut, StratifiedKFold, cr
 from sklearn.preprocessing import StandardScaler
 
 from sktart import TartClassifier, TartReasoner
+from sktart.contexts import _many
+from sktart.contexts._many import answer_each
+from sktart.estimators import _held_out
 
 X, Y = load_wine(return_X_y=True)
 ORDER = np.random.default_rng(0).permutation(len(Y))
@@ -84,6 +89,38 @@ def test_held_out_score():
     assert weighted.held_out_score() == pytest.approx(np.average(right, weights=1.0 + (Y[:N] == 0)))
 
 
+def test_scores_of_labels_that_metrics_do_not_know():
+    days = np.array([date(2020, 1, 1 + code) for code in Y[:N]], dtype=object)
+    for scoring in ("accuracy", "neg_log_loss"):
+        found = reasoner().fit(X[:N], days).held_out_score(scoring)
+        assert found == pytest.approx(reasoner().fit(X[:N], Y[:N]).held_out_score(scoring))
+
+
+def test_a_scorer_without_weights_gets_none():
+    model = reasoner().fit(X[:N], Y[:N], 1.0 + (Y[:N] == 0))
+    right = model.held_out_proba().argmax(axis=1) == Y[:N]
+    assert model.held_out_score(lambda model, X, y: (model.predict(X) == y).mean()) == right.mean()
+
+
+@pytest.mark.parametrize("class_weight", [{0: 3.0}, "balanced"])
+def test_factors_of_classes_with_one_row(class_weight):
+    labels = np.where(np.arange(N) == 3, 0, 1 + Y[:N] % 2)
+    model = TartReasoner(class_weight=class_weight).fit(X[:N], labels)
+    assert model.held_out_proba()[3, 0] == 0
+    assert model.predict_set(X[N : N + 2]).shape == (2, 3)
+    assert np.isfinite(model.influence(X[N : N + 2])).all()
+
+
+def test_a_random_state_stays_as_it_is():
+    state = np.random.RandomState(0)
+    model = reasoner(max_context=9, random_state=state).fit(X[:N], Y[:N])
+    before = state.get_state()[1:3]
+    first = model.held_out_proba(4)
+    assert (state.get_state()[1] == before[0]).all()
+    assert state.get_state()[2] == before[1]
+    same(model.held_out_proba(4), first)
+
+
 def test_groups_are_held_out_together():
     model, groups = reasoner().fit(X[:N], Y[:N]), np.arange(N) // 4
     cv = GroupKFold(5)
@@ -101,6 +138,20 @@ def test_label_issues_finds_planted_errors():
     assert (issues.suggestions[:8] == Y[issues.rows[:8]]).all()
     assert (issues.labels == labels[issues.rows]).all()
     assert list(pd.DataFrame(issues)) == ["rows", "labels", "probabilities", "suggestions"]
+
+
+def test_sure_answers_keep_doubtful_rows():
+    labels = Y[:N].copy()
+    labels[3] = (labels[3] + 1) % 3
+    usual, sure = (reasoner(temperature=heat).fit(X[:N], labels) for heat in (1, 0.002))
+    assert sure.held_out_proba()[3, labels[3]] == 0
+    assert usual.label_issues().rows[0] == sure.label_issues().rows[0] == 3
+    assert len(sure.label_issues().rows) == N
+    # Log-odds are logits of two classes, so a temperature divides them.
+    two = labels > 0
+    usual, sure = (reasoner(temperature=heat).fit(X[:N], two) for heat in (1, 0.002))
+    for method in ("leave_one_out", "gradient"):
+        same(sure.influence(X[N : N + 5], method), 500 * usual.influence(X[N : N + 5], method))
 
 
 @pytest.mark.parametrize("alpha", [0.05, 0.2])
@@ -133,6 +184,13 @@ def test_typicality():
         alone.typicality(X)
 
 
+def test_distances_are_free_of_translation():
+    rows, pool = np.random.default_rng(0).normal(size=(2, 60, 30))
+    near, far = (TartReasoner().fit(rows + shift, rows[:, 0] > 0) for shift in (0, 1e8))
+    np.testing.assert_allclose(far.typicality(pool + 1e8), near.typicality(pool), atol=0.02)
+    assert far.suggest(pool + 1e8, 10).tolist() == near.suggest(pool, 10).tolist()
+
+
 def test_typicality_of_usual_rows_is_spread_evenly():
     rows = np.random.default_rng(0).normal(size=(2300, 5))
     found = TartReasoner().fit(rows[:300], rows[:300, 0] > 0).typicality(rows[300:])
@@ -162,6 +220,18 @@ def test_suggestions_one_by_one_are_those_at_once_where_doubt_stays():
     chosen = model.suggest(X[10:60], 5)
     assert len(set(chosen.tolist())) == 5
     assert model.suggest(X[10:60])[0] == chosen[0]
+
+
+def test_suggestions_before_the_first_label():
+    vectors = {code: X[code == Y].mean(axis=0) for code in (0, 1, 2)}
+    model = TartReasoner().fit(X[:40], [None] * 40, class_vectors=vectors)
+    assert len(set(model.suggest(X[:40], 6).tolist())) == 6
+
+
+def test_frames_get_no_warning(recwarn):
+    frame = pd.DataFrame(X).rename(columns=str)
+    TartReasoner().fit(frame[:20], Y[:20]).suggest(frame[20:30])
+    assert not recwarn.list
 
 
 def log_odds(model, rows):
@@ -225,6 +295,7 @@ def test_copies_share_their_influence():
             "cv must hold each labelled row out once; it holds row 0 out 0",
             lambda: fitted().held_out_proba([(range(5), [5])]),
         ),
+        ("influence needs two labelled rows.* has 1", lambda: reasoner().fit(X[:1], Y[:1]).influence(X)),
         ("alpha must be a number from 0 to 1; got 1.5", lambda: fitted().predict_set(X, 1.5)),
         ("n must be an integer of at least 1; got 0", lambda: fitted().suggest(X, 0)),
         ("n must be at most the number of rows in X, 3; got 4", lambda: fitted().suggest(X[:3], 4)),
@@ -274,3 +345,33 @@ def test_no_rows_are_refused_as_predict_refuses_them(method):
     model = TartReasoner().fit(np.eye(4), [0, 1, 0, 1])
     with pytest.raises(TypeError, match="takes a table of numbers; got NoneType"):
         getattr(model, method)(None)
+
+
+def test_many_contexts_are_read_a_few_at_a_time(monkeypatch):
+    model = reasoner().fit(X[:N], Y[:N])
+    whole = model.held_out_proba(), model.influence(X[N : N + 2])
+    monkeypatch.setattr(_held_out, "MAX_NUMBERS", 5 * X[:N].size)
+    sizes = []
+    monkeypatch.setattr(
+        _many,
+        "answer_each",
+        lambda net, contexts, asked: sizes.append(len(contexts)) or answer_each(net, contexts, asked),
+    )
+    same(model.held_out_proba(), whole[0])
+    same(model.influence(X[N : N + 2]), whole[1])
+    assert max(sizes) == 5
+    assert sum(sizes) == 2 * N
+
+
+def test_many_queries_are_answered_a_few_at_a_time(monkeypatch):
+    model = reasoner().fit(X[:N], Y[:N])
+    whole = model.predict_set(X[N:])
+    monkeypatch.setattr(_many, "MAX_QUERIES", 16)
+    asked, answer = [], type(model._fitted.reasoner).answer
+    monkeypatch.setattr(
+        type(model._fitted.reasoner),
+        "answer",
+        lambda net, context, x: asked.append(x.shape[1]) or answer(net, context, x),
+    )
+    assert (model.predict_set(X[N:]) == whole).all()
+    assert max(asked) == 16
