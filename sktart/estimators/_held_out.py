@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import LeaveOneOut, StratifiedKFold, check_cv
+from sklearn.model_selection import GroupKFold, LeaveOneOut, StratifiedKFold, check_cv
 
 from sktart.estimators._labels import entries_of, places_of
 
@@ -54,7 +54,9 @@ def make_folds(codes: NDArray[np.intp], cv: Any, groups: Any, *, max_one_by_one:
         raise ValueError(
             f"at least two labelled rows are needed to hold one out; got {n_rows}: label more rows"
         )
-    if cv is None:
+    if cv is None and groups is not None:
+        cv = GroupKFold(min(N_FOLDS, len(np.unique(groups))))
+    elif cv is None:
         # Classes with fewer rows are simply not in each fold.
         n_folds = min(N_FOLDS, int(np.bincount(codes).max()))
         cv = LeaveOneOut() if n_rows <= max_one_by_one or n_folds < 2 else StratifiedKFold(n_folds)
@@ -132,12 +134,14 @@ def held_out_log_proba(model: TartReasoner, cv: Any, groups: Any) -> NDArray[np.
     return answer
 
 
-def prediction_sets(model: TartReasoner, X: NDArray[Any], alpha: float, cv: Any) -> NDArray[np.bool_]:
+def prediction_sets(
+    model: TartReasoner, X: NDArray[Any], alpha: float, cv: Any, groups: Any
+) -> NDArray[np.bool_]:
     """Return which labels are in the set of each query, (M, C), by the jackknife+ over folds, known as CV+."""
     given = model._kept()
     codes, x = given.known.labelled.codes, given.known.labelled.x.astype(np.float64)
     assert codes is not None
-    folds = make_folds(codes, cv, None, max_one_by_one=N_FOLDS)
+    folds = make_folds(codes, cv, groups, max_one_by_one=N_FOLDS)
     n_surer = np.zeros((len(X), len(given.classes)), dtype=int)
     for kept, out in folds:  # one by one, as X may be large
         (found,) = log_proba_of_refits(model, given, [kept], [np.concatenate([x[out], X])])

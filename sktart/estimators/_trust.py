@@ -51,7 +51,7 @@ class TrustMixin:
             How labelled rows are held out, numbered among themselves; each must be held out once. None leaves up to
             128 rows out one by one, and more in ten stratified folds.
         groups : array-like of shape (N,), optional
-            Groups of the labelled rows, for a splitter that asks for them.
+            Groups of the labelled rows. Rows of one group are held out together, in ten folds unless `cv` says how.
 
         Returns
         -------
@@ -95,8 +95,8 @@ class TrustMixin:
         Parameters
         ----------
         cv, groups
-            As in :meth:`held_out_proba`. A repeated row vouches for its copy, unless `groups` and a splitter
-            for groups hold both out.
+            As in :meth:`held_out_proba`. A repeated row vouches for its copy, unless `groups` holds
+            both out.
 
         Returns
         -------
@@ -118,7 +118,9 @@ class TrustMixin:
             suggestions=reasoner.classes_[log_proba[order].argmax(axis=1)],
         )
 
-    def predict_set(self, X: Any, alpha: float = 0.1, cv: Any = None) -> NDArray[np.bool_]:
+    def predict_set(
+        self, X: Any, alpha: float = 0.1, cv: Any = None, groups: Any = None
+    ) -> NDArray[np.bool_]:
         """Return the labels that cannot be ruled out at error rate `alpha`.
 
         The set of a query holds the true label with a probability of at least ``1 - 2 * alpha - sqrt(2 / N)``, and in
@@ -132,6 +134,8 @@ class TrustMixin:
             Between 0 and 1. With fewer than ``1 / alpha - 1`` labelled rows, no label is ever ruled out.
         cv : None, int or splitter, default=None
             Folds of the labelled rows; None for ten stratified ones, or fewer where classes are small.
+        groups : array-like of shape (N,), optional
+            As in :meth:`held_out_proba`.
 
         Returns
         -------
@@ -146,7 +150,7 @@ class TrustMixin:
         check_fitted(self)
         require("alpha", alpha, number(0, 1))
         reasoner, features = self._parts(X)
-        return prediction_sets(reasoner, features, alpha, cv)
+        return prediction_sets(reasoner, features, alpha, cv, groups)
 
     def typicality(self, X: Any) -> NDArray[np.float64]:
         """Tell how usual rows are among those that were read, with or without a label.

@@ -126,6 +126,10 @@ def test_groups_are_held_out_together():
     cv = GroupKFold(5)
     expected = cross_val_predict(reasoner(), X[:N], Y[:N], cv=cv, groups=groups, method="predict_proba")
     same(model.held_out_proba(cv, groups), expected)
+    same(model.held_out_proba(groups=groups), model.held_out_proba(GroupKFold(8), groups))
+    assert (
+        model.predict_set(X[N:], groups=groups) == model.predict_set(X[N:], 0.1, GroupKFold(8), groups)
+    ).all()
 
 
 def test_label_issues_finds_planted_errors():
