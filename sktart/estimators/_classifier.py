@@ -216,7 +216,9 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, AnyLabelMixin, BaseEstima
             return self._fit(X, y, sample_weight, classes)
         check_lengths(X, y)
         encoded = self.transformer_.transform(X)
-        reasoner = copy(self.reasoner_).partial_fit(encoded, y, classes, sample_weight)
+        options = {name: getattr(self, name) for name in self._of_reasoner}
+        reasoner = copy(self.reasoner_).set_params(**options)
+        reasoner.partial_fit(encoded, y, classes, sample_weight)
         self.reasoner_, self.classes_ = reasoner, reasoner.classes_
         return self
 

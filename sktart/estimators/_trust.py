@@ -153,7 +153,7 @@ class TrustMixin:
         return prediction_sets(reasoner, features, alpha, cv, groups)
 
     def typicality(self, X: Any) -> NDArray[np.float64]:
-        """Tell how usual rows are among those that were read, with or without a label.
+        """Tell how usual rows are among those that were given, with or without a label.
 
         Parameters
         ----------
@@ -162,7 +162,7 @@ class TrustMixin:
         Returns
         -------
         ndarray of shape (M,)
-            Share of the rows read that lie at least as far from their ten nearest others. Of rows that are drawn like
+            Share of the rows given that lie at least as far from their ten nearest others. Of rows that are drawn like
             these, 5 % have at most 0.05; lower values mark rows of another kind, whose answers say little.
         """
         check_fitted(self)

@@ -189,6 +189,8 @@ def test_classifier_of_texts():
     whole = TartClassifier(HashingVectorizer(n_features=16), **options).fit(texts[kept], labels[kept])
     assert (model.predict_proba(texts) == whole.predict_proba(texts)).all()
     assert model.labelled_rows_.tolist() == [0, 2, 3]
+    model.set_params(max_context=2, context_selection="recent").partial_fit(texts[:2], labels[:2])
+    assert model.labelled_rows_.tolist() == [6, 7]
 
 
 @pytest.mark.parametrize(
