@@ -5,9 +5,8 @@
 Three tables. How often prediction sets hold the true label, beside the smallest sets of labels whose probabilities
 sum to 1 - alpha. How well typicality tells rows of other data sets, and of a class without labelled rows, from usual
 ones, beside the probability of the predicted label. How well wrong labels, a tenth of all, are ranked (average
-precision): by
-`label_issues`, and by cleanlab, if it is installed, from the probabilities of this reasoner and of logistic regression
-by cross-validation in five folds.
+precision): by `label_issues`, and by cleanlab, if it is installed, from the probabilities of this reasoner and of
+logistic regression by cross-validation in five folds.
 """
 
 from __future__ import annotations

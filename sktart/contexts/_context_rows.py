@@ -35,7 +35,7 @@ class ContextRows:
         return len(self.x)
 
     def take(self, rows: NDArray[Any]) -> ContextRows:
-        """Return some of the rows, in the order of `rows`."""
+        """Return some of the rows, by a mask or by their places, in the order of these."""
         codes = None if self.codes is None else self.codes[rows]
         # Without `reshape`, no rows at all have strides that they do not have after joblib, which hashes see.
         x = self.x[rows].reshape(-1, self.x.shape[1])

@@ -36,8 +36,8 @@ MAX_CHUNK_ELEMENTS = 2**25
 DEFAULT_CHUNK = 256
 # Rows that weights may ask a reasoner for which cannot weigh them.
 MAX_REPEATED = 1_000_000
-# Multiply-adds of reading a context, about a tenth of a second. Where another process took a core, two threads were
-# roughly 5 to 30 times slower than one.
+# Multiply-adds of reading a context, about a tenth of a second. Where another process takes a core, two threads are
+# many times slower than one.
 MOST_WORK_OF_ONE_THREAD = 2**30
 
 

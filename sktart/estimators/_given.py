@@ -47,15 +47,13 @@ class Given:
         """Leave out the rows with some numbers, and classes that nothing speaks of any more."""
         known = self.known
         return self._with(
-            known.labelled.take(np.flatnonzero(~np.isin(known.labelled.numbers, rows))),
-            known.pool.take(np.flatnonzero(~np.isin(known.pool.numbers, rows))),
+            known.labelled.take(~np.isin(known.labelled.numbers, rows)),
+            known.pool.take(~np.isin(known.pool.numbers, rows)),
         )
 
     def holding(self, places: NDArray[Any]) -> Given:
         """Keep the labelled rows at some places, as a mask or numbers, and all without a label."""
-        return self._with(
-            self.known.labelled.take(np.arange(len(self.known.labelled))[places]), self.known.pool
-        )
+        return self._with(self.known.labelled.take(places), self.known.pool)
 
     def latest(self, max_rows: int | None, max_pool: int | None) -> Given:
         """Keep the rows that were given last."""
@@ -72,7 +70,7 @@ class Given:
         known = replace(self.known, labelled=labelled, pool=pool)
         stays = self.is_listed | known.has_rows | known.is_described
         codes = np.where(stays, stays.cumsum() - 1, -1)
-        return Given(known, self.classes, self.is_listed, self.n_rows)._recoded(self.classes[stays], codes)
+        return replace(self, known=known)._recoded(self.classes[stays], codes)
 
     def _recoded(self, classes: NDArray[Any], codes: NDArray[np.intp]) -> Given:
         """Give class `i` the place ``codes[i]`` among `classes`; one with -1 has neither rows nor a description."""
