@@ -36,12 +36,17 @@ def sample_clusters(
     own: Range | None = None,
     own_rank: tuple[int, int] = (1, 12),
     kin: Range | None = None,
+    common: Range | None = None,
+    common_clusters: tuple[int, int] = (4, 256),
+    common_lean: Range = (0.0, 1.0),
+    tails: Range | None = None,
 ) -> tuple[Tensor, Tensor]:
     """Draw rows of tasks with x = centre of a cluster of the class + noise, noise_j ~ j^-a.
 
     A row's class is drawn, then one of the K clusters of the class. The centre is the mean of the class plus an offset
     of the cluster; means and offsets fall like j^-p. Noise is Gaussian; between classes it may differ in scale
-    (`unequal`) and in the scale of each feature (`uneven`), between clusters in its directions (`own`).
+    (`unequal`) and in the scale of each feature (`uneven`), between clusters in its directions (`own`), between rows in
+    size (`tails`). A part of it may be clusters that all classes have in common (`common`).
 
     Parameters
     ----------
@@ -71,6 +76,15 @@ def sample_clusters(
     kin : (float, float), optional
         Bounds of the share of the variance of class means that kindred classes have in common: of C classes, each is
         of one of about sqrt(C) families. So a few pairs of many classes are easily confused, as intents are.
+    common : (float, float), optional
+        Bounds of the share of the variance of the noise that is between clusters which all classes have in common, as
+        praise and blame are about the same things. Near rows then need not be of one class.
+    common_clusters : (int, int)
+        Bounds of the number of these clusters, log-uniform, one draw for all tasks of a call.
+    common_lean : (float, float)
+        Bounds of the standard deviation of their log odds between classes. Between clusters it is 1.
+    tails : (float, float), optional
+        Bounds of q: the noise of a row is exp(q g) times as large, g ~ N(0, 1).
 
     Returns
     -------
@@ -94,6 +108,14 @@ def sample_clusters(
         noise = noise * log_scale.exp().gather(1, y[..., None].expand_as(noise))
     if own is not None:
         noise = _with_own_directions(generator, noise, cluster, centres.shape[1], noise_scale, own, own_rank)
+    if tails is not None:
+        size = (normal(generator, n_tasks, n_rows, 1) * uniform(generator, tails, n_tasks, 1, 1)).exp()
+        noise = noise * size / size.square().mean(1, keepdim=True).sqrt()
+    if common is not None:
+        n_common = log_uniform_int(generator, common_clusters)
+        noise = _with_common_clusters(
+            generator, noise, y, n_classes, n_common, noise_scale, common, common_lean
+        )
     centre = centres.gather(1, cluster[..., None].expand_as(noise))
     return centre + noise * class_scale.gather(1, y)[..., None], y
 
@@ -150,3 +172,26 @@ def _with_own_directions(
     is_of_cluster = (cluster[..., None] == torch.arange(n_all)).float()  # (B, R, C K)
     along = (is_of_cluster[..., None] * coefficients[:, :, None]).flatten(2) @ tangents
     return (1 - share).sqrt() * noise + along
+
+
+def _with_common_clusters(
+    generator: Generator,
+    noise: Tensor,
+    y: Tensor,
+    n_classes: int,
+    n_common: int,
+    noise_scale: Tensor,
+    common: Range,
+    lean: Range,
+) -> Tensor:
+    """Put a share of the variance of noise (B, R, D) between clusters that classes have in common."""
+    n_tasks = len(noise)
+    deviation = uniform(generator, lean, n_tasks, 1, 1)
+    log_odds = (
+        normal(generator, n_tasks, 1, n_common) + normal(generator, n_tasks, n_classes, n_common) * deviation
+    )
+    cluster = categorical(generator, log_odds.gather(1, y[..., None].expand(-1, -1, n_common)))
+    share = uniform(generator, common, n_tasks, 1, 1)
+    centres = normal(generator, n_tasks, n_common, noise.shape[2]) * noise_scale[:, None]
+    of_row = centres.gather(1, cluster[..., None].expand_as(noise))
+    return (1 - share).sqrt() * noise + share.sqrt() * of_row

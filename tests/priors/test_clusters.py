@@ -117,3 +117,53 @@ def test_kindred_classes_have_a_part_of_their_mean_in_common(share):
     # Kin differ by their own parts only; without families all pairs are about equally far.
     ratio = np.sum(nearest) / np.sum(typical)
     assert ratio == pytest.approx(0.25, abs=0.12) if share else ratio > 0.6
+
+
+def residuals(classes):
+    """Rows less the mean of their class."""
+    return [rows - rows.mean(0) for rows in classes]
+
+
+def test_common_clusters_are_the_same_for_all_classes():
+    for classes in draw(4, 2000, 2, n_features=20, common=1.0, common_clusters=5, common_lean=0.0):
+        first, second = (rows.unique(dim=0) for rows in classes)
+        assert len(first) == len(second) == 5
+        # They stand about the means of their classes in the same way.
+        torch.testing.assert_close(first - first[0], second - second[0], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("share", [0.3, 0.9])
+def test_common_is_the_share_of_the_variance_between_common_clusters(share):
+    within = []
+    options = {"n_features": 400, "spectrum": 0.0, "common_clusters": 4, "separation": 0.4}
+    for classes in draw(4, 600, common=share, **options):
+        residual = torch.cat(residuals(classes))
+        nearest = torch.cdist(residual, residual).fill_diagonal_(torch.inf).argmin(1)
+        within.append((residual - residual[nearest]).square().mean() / 2)
+    # Nearest rows are of one cluster, and by chance a little nearer than others of it.
+    assert np.mean(within) == pytest.approx(0.83 * (1 - share), rel=0.1)
+
+
+def test_classes_lean_to_some_common_clusters():
+    def difference(lean):
+        """How far apart the shares of clusters are between two classes."""
+        found = []
+        for classes in draw(20, 2000, n_features=10, common=1.0, common_clusters=6, common_lean=lean):
+            first, second = (rows.unique(dim=0, return_counts=True)[1] / len(rows) for rows in classes)
+            if len(first) == len(second):
+                found.append((first - second).abs().sum() / 2)
+        return torch.stack(found).mean().item()
+
+    assert difference(0.0) < 0.06
+    assert difference(1.5) > 0.3
+
+
+@pytest.mark.parametrize("tails", [0.0, 0.4])
+def test_tails_are_the_spread_of_the_logarithm_of_the_size_of_noise(tails):
+    spread, square = [], []
+    for classes in draw(20, 1000, n_features=200, spectrum=0.0, tails=tails, separation=0.4):
+        size = torch.cat(residuals(classes)).norm(dim=1)
+        spread.append(size.log().std())
+        square.append(size.square().mean() / 200)
+    assert np.mean(spread) == pytest.approx(tails, abs=0.06)
+    assert np.mean(square) == pytest.approx(1, rel=0.03)  # the noise as a whole is as large as without
