@@ -1,13 +1,16 @@
 """What README and docs say holds: snippets run, links lead somewhere, files that are named exist."""
 
 import re
+import shlex
 from pathlib import Path
 from statistics import median
 
 import pytest
+import typer
 
 import sktart
 from sktart.auto import BlendedClassifier, write_report
+from sktart.cli._app import app
 from sktart.zoo import CheckpointInfo
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +28,22 @@ def test_snippets_of_a_page_run_in_order_and_print_what_they_say(page, tmp_path,
     code = "".join(snippets(page))
     exec(compile(code, page.name, "exec"), {})
     assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\)  # (.*)", code)
+
+
+def command_lines(page):
+    """List the lines of a page that call our command."""
+    blocks = re.findall(r"```shell\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("sktart ")]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if command_lines(page)], ids=lambda page: page.name)
+def test_commands_and_options_exist(page):
+    for line in command_lines(page):
+        command, words = typer.main.get_command(app), shlex.split(line, comments=True)[1:]
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= options, line
 
 
 def anchors(page):
