@@ -9,7 +9,7 @@ ON_ONE_THREAD := OMP_NUM_THREADS=1 HF_HUB_OFFLINE=1
 LANE ?= tests/contexts tests/contracts tests/estimators tests/properties
 READY_DOCS := $(VENV)/.ready-docs
 
-.PHONY: help demo test fuzz test-oldest test-newest lint format wheel docs docs-check release-check pretrain clean
+.PHONY: help demo test fuzz test-oldest test-newest lint format wheel docs docs-check gallery-check release-check pretrain clean
 
 help:  ## this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-13s %s\n", $$1, $$2 }' Makefile
@@ -61,6 +61,9 @@ docs: $(READY_DOCS)  ## build the site in build/site; warnings are errors
 
 docs-check: docs  ## look at each page in Chromium: width, pictures, links, console
 	$(BIN)/python docs/_site/check.py build/site
+
+gallery-check: $(READY)  ## build the wheel, install it outside of the repository, and run the gallery there
+	$(BIN)/python -u .ci/release_check.py gallery
 
 release-check: $(READY)  ## build wheel and sdist, try both outside of the repository, hold version and changelog together
 	$(BIN)/python -u .ci/release_check.py

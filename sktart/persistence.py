@@ -25,6 +25,8 @@ REMOTE_CODE = "trust_remote_code"
 # Parts of our estimators -> the module that defines them. Files name them `sktart.persistence.<part>`, so that modules
 # may move.
 _PARTS = {
+    "AdaptedEncoder": "sktart.encoders.models._adapted",
+    "Adaptation": "sktart.encoders.models._contrastive",
     "BlendedClassifier": "sktart.auto._blend",
     "CachedEncoder": "sktart.encoders.cache._cached",
     "ContextRows": "sktart.contexts._context_rows",

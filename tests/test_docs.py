@@ -1,13 +1,16 @@
 """What README and docs say holds: snippets run, links lead somewhere, files that are named exist."""
 
 import re
+import shlex
 from pathlib import Path
 from statistics import median
 
 import pytest
+import typer
 
 import sktart
 from sktart.auto import BlendedClassifier, write_report
+from sktart.cli._app import app
 from sktart.zoo import CheckpointInfo
 
 ROOT = Path(__file__).parents[1]
@@ -25,6 +28,22 @@ def test_snippets_of_a_page_run_in_order_and_print_what_they_say(page, tmp_path,
     code = "".join(snippets(page))
     exec(compile(code, page.name, "exec"), {})
     assert capsys.readouterr().out.splitlines() == re.findall(r"print\(.*\)  # (.*)", code)
+
+
+def command_lines(page):
+    """List the lines of a page that call our command."""
+    blocks = re.findall(r"```shell\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)
+    return [line for block in blocks for line in block.splitlines() if line.startswith("sktart ")]
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if command_lines(page)], ids=lambda page: page.name)
+def test_commands_and_options_exist(page):
+    for line in command_lines(page):
+        command, words = typer.main.get_command(app), shlex.split(line, comments=True)[1:]
+        while hasattr(command, "commands"):
+            command = command.commands[words.pop(0)]
+        options = {option for parameter in command.params for option in parameter.opts}
+        assert {word for word in words if word.startswith("-")} <= options, line
 
 
 def anchors(page):
@@ -79,14 +98,19 @@ def test_every_public_name_has_an_example():
 
 
 def words_of_sentences(text):
-    """Count the words of each sentence outside of code, tables, headings and directives."""
+    """Count the words of each sentence and item of a list, outside of code, tables, headings and directives."""
     text = re.sub(r"^(`{3,}).*?^\1$|^[|#!:].*?$|\]\([^)]*\)", "", text, flags=re.DOTALL | re.MULTILINE)
-    return [n for part in re.split(r"(?<=[.:?!])\W*\s|\n\n|\n- ", text) if (n := len(part.split())) > 1]
+    parts = re.split(r"(?<=[.?!])\W*\s|\n\n|\n *(?:-|\d+\.) ", text)
+    return [n for part in parts if (n := len(part.split())) > 1]
 
 
-@pytest.mark.parametrize(
-    "page", [p for p in PAGES if "notes" not in p.parts], ids=lambda page: str(page.relative_to(ROOT))
-)
+def test_words_of_sentences():
+    text = "# A title\n\nTwo **words.** And then three: so.\n\n- an [item](of/a/list.md)\n2. another\n```\ncode\n```\n"
+    assert words_of_sentences(text) == [2, 4, 2]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_sentences_are_short(page):
     words = words_of_sentences(page.read_text(encoding="utf-8"))
     assert not words or median(words) <= 18  # some pages only include others
+    assert max(words, default=0) <= 40

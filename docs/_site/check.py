@@ -1,20 +1,23 @@
-"""Look at a built site in Chromium: every page at the width of a phone and of a desk.
+"""Look at a built site in Chromium: every page at the width of a phone and of a desk, light and dark.
 
     python docs/_site/check.py build/site [--shots build/shots]
 
 Reports links that lead nowhere, pictures that do not show, pages that are wider than the window, requests to other
-servers, and what browsers complain of. It needs Chromium or Chrome, and its driver: `apt install chromium-driver`.
+servers, and what browsers complain of. Links to other sites are not followed: they are listed beside the screenshots,
+and reported where they are not well formed. It needs Chromium or Chrome, and its driver: `apt install chromium-driver`.
 """
 
 from __future__ import annotations
 
 import argparse
+import re
 import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
 from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from itertools import product
 from pathlib import Path
 from threading import Thread
 from urllib.parse import unquote, urlsplit
@@ -23,8 +26,11 @@ from bs4 import BeautifulSoup
 from selenium import webdriver
 
 WIDTHS = {"phone": 390, "desk": 1280}
+SCHEMES = ("light", "dark")
 FLAGS = """--headless --no-sandbox --disable-gpu --disable-background-networking --disable-component-update
     --disable-sync --no-first-run --hide-scrollbars""".split()
+# Addresses that end in punctuation were cut out of a sentence.
+WELL_FORMED = re.compile(r"https://[\w-]+(\.[\w-]+)+(/[^\s<>]*)?(?<![.,;:])")
 # Parts that only scroll where something in them is too wide, pictures without pixels, and what came from elsewhere.
 LOOK = """
 const wide = [...document.querySelectorAll("html, body, main, .bd-content, .bd-article-container, article")]
@@ -32,7 +38,7 @@ const wide = [...document.querySelectorAll("html, body, main, .bd-content, .bd-a
 const broken = [...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src);
 const foreign = performance.getEntriesByType("resource").map(r => r.name)
     .filter(name => !name.startsWith(location.origin) && !name.startsWith("data:"));
-return {wide, broken, foreign};
+return {wide, broken, foreign, scheme: document.documentElement.dataset.theme};
 """
 
 
@@ -55,8 +61,14 @@ def anchors(page: Path) -> frozenset[str]:
     return frozenset(tag["id"] for tag in read(page).select("[id]"))
 
 
-def dead_links(site: Path, page: Path) -> Iterator[str]:
-    """Find links to files or places that are not there."""
+def outside(page: Path) -> set[str]:
+    """Return the links of a page to other sites."""
+    return {link["href"] for link in read(page).select("a[href]") if urlsplit(link["href"]).scheme}
+
+
+def bad_links(site: Path, page: Path) -> Iterator[str]:
+    """Find links to files or places that are not there, and to other sites by addresses that cannot be right."""
+    yield from (f"malformed link {link}" for link in outside(page) if not WELL_FORMED.fullmatch(link))
     for link in read(page).select("a[href]"):
         url = urlsplit(link["href"])
         if url.scheme or url.netloc:
@@ -80,11 +92,14 @@ def open_browser(profile: str) -> webdriver.Chrome:
     return webdriver.Chrome(options, webdriver.ChromeService(shutil.which("chromedriver")))
 
 
-def look(browser: webdriver.Chrome, address: str, width: int, shot: Path) -> Iterator[str]:
-    """Open a page in a window of that width, and find what is wrong."""
+def look(browser: webdriver.Chrome, address: str, width: int, scheme: str, shot: Path) -> Iterator[str]:
+    """Open a page in a window of that width, light or dark, and find what is wrong."""
     browser.execute_cdp_cmd(
         "Emulation.setDeviceMetricsOverride",
         {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width < 600},
+    )
+    browser.execute_cdp_cmd(
+        "Emulation.setEmulatedMedia", {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
     )
     browser.get(address)
     # Pictures further down load when they come into sight.
@@ -94,6 +109,8 @@ def look(browser: webdriver.Chrome, address: str, width: int, shot: Path) -> Ite
         "Promise.all([...document.images].map(i => i.decode().catch(() => 0)))"
         f".then(() => done((() => {{const WIDTH = {width}; {LOOK}}})()));"
     )
+    if found["scheme"] != scheme:
+        yield f"is {found['scheme']}"
     yield from (f"overflow of {part} pixels" for part in found["wide"])
     yield from (f"broken picture {source}" for source in found["broken"])
     yield from (f"asks another server for {name}" for name in found["foreign"])
@@ -120,16 +137,22 @@ def main() -> int:
         browser = open_browser(profile)
         for page in pages:
             name = page.relative_to(site).as_posix()
-            problems = list(dead_links(site, page))
-            for device, width in WIDTHS.items():
-                shot = args.shots / device / f"{name.replace('/', '-').removesuffix('.html')}.png"
-                address = f"http://127.0.0.1:{server.server_port}/{name}"
-                problems += [f"{device}: {problem}" for problem in look(browser, address, width, shot)]
+            address = f"http://127.0.0.1:{server.server_port}/{name}"
+            problems = list(bad_links(site, page))
+            for (device, width), scheme in product(WIDTHS.items(), SCHEMES):
+                view = f"{device}-{scheme}"
+                shot = args.shots / view / f"{name.replace('/', '-').removesuffix('.html')}.png"
+                problems += [f"{view}: {found}" for found in look(browser, address, width, scheme, shot)]
             for problem in problems:
                 print(f"{name}: {problem}")
             wrong += len(problems)
         browser.quit()
-    print(f"{len(pages)} pages at {len(WIDTHS)} widths, {wrong} problems; screenshots are in {args.shots}")
+    links = sorted(set().union(*map(outside, pages)))
+    (args.shots / "outside.txt").write_text("\n".join(links) + "\n", encoding="utf-8")
+    print(f"{len(pages)} pages at {len(WIDTHS)} widths, light and dark: {wrong} problems")
+    print(
+        f"screenshots are in {args.shots}, and {len(links)} links to other sites in {args.shots}/outside.txt"
+    )
     return min(wrong, 1)
 
 

@@ -1,4 +1,4 @@
-"""Frozen encoders: rows in, one vector a row out."""
+"""Encoders: rows in, one vector a row out."""
 
 from sktart.encoders._auto import choose_encoder, encoders_at_hand
 from sktart.encoders._base import Encoder
@@ -7,11 +7,17 @@ from sktart.encoders._options import ModelOptions
 from sktart.encoders._resolve import reads_only_text, resolve_encoder
 from sktart.encoders.cache._cached import with_memory
 from sktart.encoders.in_context._prompt import as_prompt
+from sktart.encoders.models._adapted import AdaptedEncoder
+from sktart.encoders.models._contrastive import Adaptation
+from sktart.encoders.models._sentence import SentenceEncoder
 
 __all__ = [
     "SHORT_NAMES",
+    "Adaptation",
+    "AdaptedEncoder",
     "Encoder",
     "ModelOptions",
+    "SentenceEncoder",
     "as_prompt",
     "choose_encoder",
     "encoders_at_hand",

@@ -14,7 +14,7 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.utils import Tags, _safe_indexing, check_random_state
 
 from sktart.estimators._callbacks import watched
-from sktart.estimators._labels import check_described, split_labels
+from sktart.estimators._labels import check_described, entries_of, split_labels
 from sktart.estimators._reasoner import TartReasoner
 from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._score import AnyLabelMixin
@@ -37,6 +37,9 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, AnyLabelMixin, BaseEstima
     ----------
     encoder : str, TartTransformer, or what TartTransformer takes, default="auto"
         See :class:`TartTransformer`; pass one of these for options that are not here. A clone is fitted on all rows.
+    adapt : None, "contrastive" or dict, default=None
+        Of :class:`TartTransformer`: train a copy of the encoder on the labelled texts, which is DOC. Rows that
+        ``partial_fit`` adds are not trained on, and what ``forget`` leaves out has been.
     checkpoint : str or path, default="auto"
         Of :class:`TartReasoner`.
     class_descriptions : dict or None, default=None
@@ -87,6 +90,7 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, AnyLabelMixin, BaseEstima
     """
 
     _of_transformer: ClassVar[tuple[str, ...]] = (
+        "adapt",
         "n_components",
         "text_prefix",
         "sampling_rate",
@@ -110,6 +114,7 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, AnyLabelMixin, BaseEstima
         self,
         encoder: Any = "auto",
         *,
+        adapt: Any = None,
         checkpoint: str | PathLike[str] = "auto",
         class_descriptions: Any = None,
         unlabelled: Any = None,
@@ -126,6 +131,7 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, AnyLabelMixin, BaseEstima
         random_state: Any = None,
     ) -> None:
         self.encoder = encoder
+        self.adapt = adapt
         self.checkpoint = checkpoint
         self.class_descriptions = class_descriptions
         self.unlabelled = unlabelled
@@ -175,7 +181,12 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, AnyLabelMixin, BaseEstima
         reasoner._check_params()
         transformer = self._make_transformer()
         check_lengths(X, y)
-        has_label = split_labels(y, self.unlabelled)[0]
+        has_label, labels = split_labels(y, self.unlabelled)
+        # An encoder of the user's own need not know of missing labels.
+        target = y if has_label.all() else None
+        if transformer.adapt is not None and target is None:
+            target = np.full(len(has_label), None)
+            target[has_label] = entries_of(labels)
         left_out = self._draw_out(np.flatnonzero(~has_label), transformer)
         if len(left_out):
             sample_weight = (
@@ -183,11 +194,13 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, AnyLabelMixin, BaseEstima
             )
             sample_weight[left_out] = 0
             kept = np.setdiff1d(np.arange(len(has_label)), left_out)
-            read = transformer.fit_transform(_safe_indexing(X, kept))
+            read = transformer.fit_transform(
+                _safe_indexing(X, kept), None if target is None else target[kept]
+            )
             encoded = np.zeros((len(has_label), read.shape[1]), read.dtype)
             encoded[kept] = read
         else:
-            encoded = transformer.fit_transform(X, y if has_label.all() else None)
+            encoded = transformer.fit_transform(X, target)
         vectors = None if descriptions is None else vectors_of_texts(transformer, descriptions)
         reasoner.partial_fit(encoded, y, classes, sample_weight, class_vectors=vectors)
         self.transformer_, self.reasoner_, self.classes_ = transformer, reasoner, reasoner.classes_

@@ -18,6 +18,7 @@ from sktart.encoders import (
     resolve_encoder,
     with_memory,
 )
+from sktart.estimators._adapt import ADAPT, adapted, codes_of
 from sktart.estimators._callbacks import watched
 from sktart.estimators._input import read_rows
 from sktart.estimators._projection import Projection, to_dense
@@ -39,6 +40,7 @@ from sktart.rows._numbers import refuse_vectors
 from sktart.rows._texts import holds_text, is_text_column
 
 _CONSTRAINTS = {
+    "adapt": ADAPT,
     "protocol": one_of("stream", "vanilla", "loo"),
     "text_prefix": optional(TEXT),
     "pooling": optional(one_of("mean", "last", "cls")),
@@ -87,6 +89,16 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         - a scikit-learn transformer. A clone is fitted on the rows given to ``fit``, whatever it takes: a
           frame, sparse rows, dicts;
         - a function from a list of str, or a numeric array, to an array of shape (n, width).
+    adapt : None, "contrastive" or dict, default=None
+        None leaves the encoder as it is. ``"contrastive"`` trains a copy of a sentence-transformers model on the
+        labelled texts given to ``fit``, so that those of a class come together; it takes DOC. A dict has
+        settings of it: ``"steps"`` of training (40, of 16 texts each), the ``"learning_rate"`` (1e-4), and
+        ``"folds"`` (2). Rows with a missing label are not trained on.
+        ``fit_transform(X, y)`` gives each labelled row the vector of a model that was trained without its label:
+        in that many folds, each with a training of its own. Otherwise a classifier on these rows would find them
+        easier than new ones, and be too sure. ``transform`` uses the model trained on all rows, so
+        ``fit(X, y).transform(X)`` differs, as with scikit-learn's ``TargetEncoder``. One fold trains once, and does
+        without this.
     protocol : {"stream", "vanilla", "loo"}, default="stream"
         How a causal language model of transformers reads a text: alone (``"stream"``), or behind the labelled
         texts given to ``fit``, in their order. ``fit_transform`` then puts each of these behind those before it
@@ -175,6 +187,7 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         self,
         encoder: Any = None,
         *,
+        adapt: Any = None,
         protocol: Literal["stream", "vanilla", "loo"] = "stream",
         prompt: Any = None,
         text_prefix: str | None = None,
@@ -195,6 +208,7 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         random_state: Any = None,
     ):
         self.encoder = encoder
+        self.adapt = adapt
         self.protocol = protocol
         self.prompt = prompt
         self.text_prefix = text_prefix
@@ -302,7 +316,7 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         tags.input_tags.string = tags.input_tags.one_d_array = reads_only_text(self.encoder)
         passes_numbers = self.encoder is None or (isinstance(self.encoder, str) and self.encoder == "auto")
         tags.input_tags.sparse = passes_numbers
-        tags.target_tags.required = self.protocol != "stream"
+        tags.target_tags.required = self.protocol != "stream" or self.adapt is not None
         tags.transformer_tags.preserves_dtype = ["float64", "float32"] if passes_numbers else []
         return tags
 
@@ -315,6 +329,8 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         if isinstance(chosen, str) and chosen == "auto":
             chosen = choose_encoder(X, self.sampling_rate)
         encoder = resolve_encoder(chosen, options, protocol=self.protocol, prompt=self.prompt)
+        if self.adapt is not None:
+            encoder, y = adapted(encoder, self.adapt, self.random_state), codes_of(X, y)
         self.encoder_ = with_memory(encoder, self.memory)
         self._prompt = None if self.prompt is None or self.protocol != "stream" else as_prompt(self.prompt)
         self._reads = self.encoder_.reads
@@ -322,7 +338,9 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             self._reads = "text"
         if "text" in self._reads and holds_text(X):
             refuse_vectors(X, f"encoder {self.encoder_.name}")
-        encodings = self.encoder_.fit_encode(self._read(X, reset=True), y)
+        # In `fit`, an adapted encoder gives a row another vector than later, which a memory must not keep.
+        fitted = self.encoder_ if self.adapt is None else encoder
+        encodings = fitted.fit_encode(self._read(X, reset=True), y)
         self._width = encodings.shape[1]
         self.projection_ = None
         if self.n_components is not None or self.whiten:

@@ -45,8 +45,15 @@ class SentenceEncoder(ModelEncoder):
 
     def encode(self, rows: Rows) -> Encodings:
         """Encode the distinct texts."""
+        return self._encode_by(self._checked(), rows)
+
+    def _checked(self) -> SentenceTransformer:
+        """Return the model, if it has the weights that it had in `fit`."""
         model, sha256 = self._load()
         check_weights(self.name, sha256, self._sha256)
+        return model
+
+    def _encode_by(self, model: SentenceTransformer, rows: Rows) -> Encodings:
         # A model that also reads images takes a text that looks like a path or an address for one.
         only_text = list(getattr(model, "modalities", ["text"])) == ["text"]
 
@@ -76,10 +83,12 @@ class SentenceEncoder(ModelEncoder):
         model = self._load()[0]
         # A model made of modules of one's own may have neither.
         tokenizer, limit = (getattr(model, part, None) for part in ("tokenizer", "max_seq_length"))
+        warn_of_cuts(rows, tokenizer, limit, self.name, self._prefix(model))
+
+    def _prefix(self, model: SentenceTransformer) -> str | None:
+        """Return what comes before each text."""
         prefix = self.options.text_prefix
-        if prefix is None:
-            prefix = model.prompts.get(str(model.default_prompt_name))
-        warn_of_cuts(rows, tokenizer, limit, self.name, prefix)
+        return model.prompts.get(str(model.default_prompt_name)) if prefix is None else prefix
 
     def _load(self) -> tuple[SentenceTransformer, str]:
         """Return model and hash of its weights: a method, as tab completion would run a property."""
