@@ -39,7 +39,7 @@ RULES: Rules = {
     "from_step": ("an integer from 0", partial(is_integer, least=0)),
     **dict.fromkeys(("each_class", "labels_only"), ("true or false", lambda value: isinstance(value, bool))),
     "context_rows": ("two rising positive integers", lambda value: value == () or are_bounds(value, 1)),
-    **dict.fromkeys(("balanced", "unit_rows", "label_noise", "projected"), SHARE),
+    **dict.fromkeys(("balanced", "warped", "unit_rows", "label_noise", "projected"), SHARE),
 }
 
 
@@ -56,6 +56,7 @@ class Component:
     labels_only: bool = False  # whether its tasks have nothing beside labelled rows, whatever others have
     context_rows: tuple[int, int] | tuple[()] = ()  # in place of those of the recipe, or of the call
     balanced: float = 0.0  # share of tasks with rows of each class in turn; twice as many rows are drawn
+    warped: float = 0.0  # share of calls whose rows went through a random layer
     unit_rows: float = 0.0  # share of tasks whose rows lie on a sphere
     label_noise: float = 0.0  # share of tasks with wrong labels, which come after balancing
     projected: float = 0.0  # share of calls with principal components of the context in place of features

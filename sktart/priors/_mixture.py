@@ -12,7 +12,7 @@ from torch import Generator, Tensor
 from sktart.priors._component import FAMILIES, Component
 from sktart.priors._draws import log_uniform_int
 from sktart.priors._knowledge import SURPLUS, Knowledge, Plan, describe, lean, move
-from sktart.priors._treatments import balance, each_class_first, label_noise, project, unit_rows
+from sktart.priors._treatments import balance, each_class_first, label_noise, project, unit_rows, warp
 
 FEWEST_TASKS = 2  # drawn at once, however large they are
 
@@ -85,6 +85,9 @@ def sample_tasks(
     x, y = FAMILIES[chosen.family].sample(generator, n_tasks, n_drawn, n_classes, **chosen.options)
     if chosen.balanced:
         x, y = balance(generator, x, y, n_classes, chosen.balanced, n_rows)
+    # Nothing is drawn where nothing is warped: recipes without it keep their tasks.
+    if chosen.warped and torch.rand((), generator=generator) < chosen.warped:
+        x = warp(generator, x)
     x = unit_rows(generator, x, chosen.unit_rows)
     y = label_noise(generator, y, n_classes, chosen.label_noise)
     if chosen.each_class and plan.few is None:

@@ -5,10 +5,18 @@ from __future__ import annotations
 import torch
 from torch import Generator, Tensor
 
-from sktart.priors._draws import log_uniform_int, normal, uniform
+from sktart.priors._draws import log_uniform, log_uniform_int, normal, uniform
 
 USUAL_COMPONENTS = 64  # what projected groups are cut to half of the time, as pixels often are
 MOST_COMPONENTS = 128
+
+
+def _grow(units: Tensor) -> Tensor:
+    return (units / 2).exp()
+
+
+# Of the units of a random layer.
+ACTIVATIONS = torch.relu, torch.tanh, _grow
 
 
 def balance(
@@ -25,6 +33,20 @@ def balance(
     # The classes of one turn come in random order: a fixed one would tell labels.
     key = torch.where(is_balanced, turn + torch.rand(y.shape, generator=generator), torch.arange(y.shape[1]))
     return _reorder(x, y, key.argsort(dim=1)[:, :n_rows])
+
+
+def warp(generator: Generator, x: Tensor) -> Tensor:
+    """Pass rows through a random layer with as many units as features, as those of an encoder went through many.
+
+    Units read all features about equally loudly, with a bias and a gain for each task. They cut off, saturate or grow.
+    """
+    n_tasks, _, n_features = x.shape
+    activation = ACTIVATIONS[int(torch.randint(len(ACTIVATIONS), (), generator=generator))]
+    units = (x - x.mean(1, keepdim=True)) @ normal(generator, n_features, n_features)
+    units = units / units.square().mean((1, 2), keepdim=True).sqrt().clamp_min(1e-6)
+    gain = log_uniform(generator, (0.5, 2.0), n_tasks, 1, 1)
+    bias = normal(generator, n_tasks, 1, n_features) * uniform(generator, (0.0, 1.5), n_tasks, 1, 1)
+    return activation(gain * units + bias)
 
 
 def unit_rows(generator: Generator, x: Tensor, share: float) -> Tensor:

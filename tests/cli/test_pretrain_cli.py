@@ -102,7 +102,7 @@ def test_import_tart_as_json(monkeypatch, capsys):
         ("pretrain {0}/none.json --out {0}/out", "no recipe can be read"),
         ("pretrain {0}/recipe.json --out {0}/recipe.json", "File exists"),
         ("pretrain {0}/recipe.json --out {0}/out --device abacus", "device must be 'auto' or a device"),
-        ("evaluate gram-bas", "did you mean 'gram-base' or 'gram-large'?"),
+        ("evaluate gram-bas", "did you mean 'gram-base'"),
         ("evaluate gram-base --save", "no checkpoint folder at 'gram-base'"),
         ("evaluate gram-base --tasks 1", "n_tasks must be at least 2"),
         ("evaluate gram-base --features 0 0", "rising n_features must be at least 1; got 16 and (0, 0)"),

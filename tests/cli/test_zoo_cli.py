@@ -105,7 +105,7 @@ def test_where(capsys):
         ("verify --device foo", "a device that torch finds here, such as 'cpu'; got 'foo'"),
         ("where", "SKTART_ZOO must be 'organisation/name'"),
         ("pull --all", "SKTART_ZOO must be 'organisation/name'"),
-        ("pull gram-large", "SKTART_ZOO must be 'organisation/name'"),
+        ("pull gram-tabular", "SKTART_ZOO must be 'organisation/name'"),
     ],
 )
 def test_an_error_ends_in_one_line(monkeypatch, capsys, command, message):

@@ -33,6 +33,7 @@ if __name__ == "__main__":
     import sys
     from pathlib import Path
     import tempfile, time
+
     folder = build_sentence_transformer(Path(tempfile.mkdtemp()) / "x")
     texts, y = made_texts(40)
     new, truth = made_texts(400, 1)
@@ -42,9 +43,22 @@ if __name__ == "__main__":
             f = TartTransformer(folder, adapt={"steps": steps, "learning_rate": lr}, random_state=0)
             A = f.fit_transform(texts, y)
             g = TartTransformer(folder)
-            acc = [LogisticRegression(C=100).fit(a, y).score(t.transform(new), truth) for a, t in ((A, f), (f.transform(texts), f), (g.fit_transform(texts), g))]
+            acc = [
+                LogisticRegression(C=100).fit(a, y).score(t.transform(new), truth)
+                for a, t in ((A, f), (f.transform(texts), f), (g.fit_transform(texts), g))
+            ]
             lab = np.random.default_rng(3).permutation(y)
             h = TartTransformer(folder, adapt={"steps": steps, "learning_rate": lr}, random_state=0)
             B = h.fit_transform(texts, lab)
             from sklearn.model_selection import cross_val_score
-            print(lr, steps, acc, "leak", cross_val_score(LogisticRegression(C=100), B, lab, cv=5).mean(), cross_val_score(LogisticRegression(C=100), h.transform(texts), lab, cv=5).mean(), time.process_time() - t, flush=True)
+
+            print(
+                lr,
+                steps,
+                acc,
+                "leak",
+                cross_val_score(LogisticRegression(C=100), B, lab, cv=5).mean(),
+                cross_val_score(LogisticRegression(C=100), h.transform(texts), lab, cv=5).mean(),
+                time.process_time() - t,
+                flush=True,
+            )

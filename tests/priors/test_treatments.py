@@ -127,3 +127,27 @@ def test_tasks_with_fewer_features_than_components_are_projected_too():
     assert found.shape[2] == 30
     centred = rows - rows[:, :35].mean(1, keepdim=True)
     torch.testing.assert_close(found @ asked.mT, centred[:, :35] @ centred[:, 35:].mT, atol=1e-3, rtol=1e-3)
+
+
+def test_warped_rows_went_through_a_layer_that_all_rows_of_a_task_share():
+    x = torch.randn(3, 50, 40, generator=generator())
+    x[:, 1] = x[:, 0]
+    kinds = set()
+    for seed in range(20):
+        warped = _treatments.warp(generator(seed), 7 * x + 5)
+        assert warped.shape == x.shape
+        torch.testing.assert_close(warped[:, 1], warped[:, 0])
+        # Neither place nor size of the rows matters.
+        torch.testing.assert_close(_treatments.warp(generator(seed), x), warped, rtol=1e-3, atol=1e-3)
+        is_cut, is_bounded = (warped == 0).any(), warped.abs().max() <= 1
+        kinds.add("relu" if is_cut else "tanh" if is_bounded else "growing")
+    assert kinds == {"relu", "tanh", "growing"}
+
+
+def test_warped_rows_are_no_linear_function_of_the_rows():
+    x = torch.randn(1, 400, 5, generator=generator())
+    design = torch.cat([x[0], torch.ones(400, 1)], dim=1)
+    for seed in range(6):
+        warped = _treatments.warp(generator(seed), x)[0]
+        residual = warped - design @ torch.linalg.lstsq(design, warped).solution
+        assert residual.var() > 0.005 * warped.var()
