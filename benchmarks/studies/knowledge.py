@@ -56,6 +56,18 @@ def by_data_set(rows: pd.DataFrame) -> pd.DataFrame:
     return over.groupby(["encoder", "pool_shares", "dataset"], sort=False).mean()
 
 
+def worth(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return how many labels the reference needs to be as accurate, for each method and number of labels.
+
+    Interpolated in the logarithm of labels, over data sets with all numbers of labels; infinite beyond the largest.
+    """
+    accuracy = means(rows, "accuracy").unstack("labels").dropna().mean().unstack("labels")
+    labels = accuracy.columns.to_numpy()
+    reference = accuracy.loc[REFERENCE].to_numpy()
+    needed = accuracy.apply(lambda values: np.interp(values, reference, np.log2(labels), right=np.inf))
+    return 2**needed
+
+
 @in_our_style
 def draw(rows: pd.DataFrame, path: Path) -> None:
     """Draw accuracy and log-loss against labels for the four conditions and the reference."""
@@ -82,6 +94,8 @@ def main(argv: list[str] | None = None) -> None:
     rows = pd.concat([pd.read_csv(path) for path in args.rows])
     print(by_labels(rows).round(3).to_string(), "\n")
     print(by_data_set(rows).round(2).to_string())
+    for (encoder, shares), part in rows.groupby(["encoder", "pool_shares"]):
+        print(f"\nlabels that the reference needs, {encoder}, {shares}\n{worth(part).round().to_string()}")
     if args.picture:
         draw(rows[rows["pool_shares"] == "same"], args.picture)
 
