@@ -343,7 +343,8 @@ PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>sktart report</title><style>
 :root { color-scheme: light dark; --ink: #1c1c1c; --paper: #fdfdfc; --line: #ddd; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e3; --paper: #17191c; --line: #3a3d42; } }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e3; --paper: #17191c; --line: #3a3d42; }
+  figure { filter: invert(0.92) hue-rotate(180deg); } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto; padding: 1rem;
   max-width: 52rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }

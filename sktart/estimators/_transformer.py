@@ -236,10 +236,10 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         Parameters
         ----------
         X : sequence of str, images or clips, or array-like of shape (n, D)
-            What the encoder reads: texts in a list, tuple, array, Series or one-column frame; images as PIL
-            images, uint8 arrays of shape (height, width) or (height, width, 3), or paths; clips of sound as
-            float or integer arrays of shape (samples,), dicts with "array" and "sampling_rate", or paths; or
-            numbers. Images and clips may differ in size.
+            What the encoder reads. Texts come in a list, tuple, array, Series or one-column frame. Images are PIL
+            images, uint8 arrays of shape (height, width) or (height, width, 3), or paths. Clips of sound are
+            float or integer arrays of shape (samples,), dicts with "array" and "sampling_rate", or paths.
+            Numbers are taken as they are. Images and clips may differ in size.
         y : array-like of shape (n,), default=None
             Labels for the protocols "vanilla" and "loo"; handed to an encoder that is a scikit-learn transformer.
 
