@@ -16,16 +16,22 @@ class Clock:
     ----------
     seconds : float or None
         None never ends.
+
+    Attributes
+    ----------
+    reserve : float
+        Seconds that are kept for what comes after the search.
     """
 
     def __init__(self, seconds: float | None) -> None:
         self.began = time.monotonic()
         self.seconds = float("inf") if seconds is None else float(seconds)
+        self.reserve = 0.0
 
     @property
     def left(self) -> float:
-        """Seconds that are left."""
-        return self.began + self.seconds - time.monotonic()
+        """Seconds that are left for the search."""
+        return self.began + self.seconds - self.reserve - time.monotonic()
 
     def grant(self, seconds: float) -> None:
         """Take some seconds that have passed for none."""

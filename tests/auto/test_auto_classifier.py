@@ -318,10 +318,15 @@ def test_without_time_the_first_candidate_is_kept():
     assert "skipped" in " ".join(model.failures_.values())
 
 
-def test_names_that_are_not_here_are_not_downloaded():
-    model = auto(encoders=["pythia-6.9b", words], max_candidates=2)
-    with pytest.raises(ValueError, match=r"no candidate could be fitted.*pythia-6\.9b"):
-        model.fit(TEXTS, Y)
+def test_what_would_be_downloaded_is_named_with_its_size():
+    model = auto(encoders=["pythia-6.9b", "embeddinggemma-300m", words], max_candidates=None).fit(TEXTS, Y)
+    assert model.score(TEXTS, Y) > 0.9
+    assert "not asked for a download of unknown size" in model.failures_["pythia-6.9b, TartReasoner"]
+    assert (
+        "not asked for a download of about 1,155 MB" in (model.failures_["embeddinggemma-300m, TartReasoner"])
+    )
+    with pytest.raises(ValueError, match=r"no candidate could be fitted.*pythia-6\.9b.*unknown size"):
+        auto(encoders=["pythia-6.9b", words], max_candidates=2).fit(TEXTS, Y)
 
 
 @pytest.mark.parametrize("learner", [TfidfVectorizer(), TartTransformer(words, n_components=2), PCA()])
