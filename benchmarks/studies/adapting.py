@@ -34,7 +34,7 @@ from benchmarks.fewshot.tuned import TunedLogisticRegression
 from benchmarks.printing import machine, markdown
 from sktart import TartReasoner
 from sktart.encoders import Adaptation, SentenceEncoder, resolve_encoder
-from sktart.encoders.models._adapted import assign_folds
+from sktart.encoders.models._adapted import assign_folds, rotation
 from sktart.encoders.models._contrastive import Trainee
 
 SETS = ("sst2", "rotten_tomatoes", "sms_spam", "youtube_spam", "ag_news", "hate_speech18")
@@ -47,15 +47,6 @@ class Silent:
 
     def update(self, n: int) -> None:
         """Do nothing."""
-
-
-def turned(moving: np.ndarray, still: np.ndarray) -> np.ndarray:
-    """Return the rotation (D, D) that brings vectors (N, D) near to others, and leaves alone what they do not span."""
-    # The share of the identity decides in directions in which N vectors say nothing.
-    left, _, right = np.linalg.svd(
-        moving.T @ still + 0.1 * len(moving) / moving.shape[1] * np.eye(moving.shape[1])
-    )
-    return left @ right
 
 
 def score(proba: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
@@ -97,7 +88,7 @@ def scores_of(
             seen, seen_queries = vectors, of_queries
             continue
         held[asked] = vectors[asked]
-        aligned[asked] = vectors[asked] @ turned(vectors[kept], seen[kept])
+        aligned[asked] = vectors[asked] @ rotation(vectors[kept], seen[kept])
         halves.append(TartReasoner().fit(vectors[asked], y[asked]).predict_proba(of_queries))
     for kind, known in {"seen": seen, "cross-fitted": held, "aligned": aligned}.items():
         seconds = times[0] if kind == "seen" else sum(times)
