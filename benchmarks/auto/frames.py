@@ -39,8 +39,8 @@ def read_frame(name: str) -> tuple[pd.DataFrame, np.ndarray, None]:
         table = pd.read_csv(file, index_col=0, keep_default_na=False, na_values=["NA", ""])
     table = table.drop(columns=list(about.without)).dropna(subset=about.target)
     table = table.sample(min(len(table), MAX_ROWS), random_state=0).reset_index(drop=True)
-    y = table.pop(about.target)
-    return table, y.to_numpy(), None
+    y = np.unique(table.pop(about.target), return_inverse=True)[1]
+    return table, y, None
 
 
 def plain_methods(pipeline: str) -> dict[str, Callable[[pd.DataFrame, np.ndarray], Any]]:

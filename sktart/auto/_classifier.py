@@ -15,7 +15,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, check_random_state
 
 from sktart.auto._blend import BlendedClassifier, blend
-from sktart.auto._candidates import PRESETS, Candidate, list_candidates
+from sktart.auto._candidates import DEAREST, PRESETS, Candidate, list_candidates
 from sktart.auto._clock import Clock
 from sktart.auto._encoders import SideBySide, check_frozen
 from sktart.auto._leaderboard import make_leaderboard, plot_leaderboard
@@ -24,7 +24,7 @@ from sktart.auto._scores import Scorer
 from sktart.auto._search import ALL_ROWS, Search
 from sktart.auto._task import Task, make_task
 from sktart.auto._texts import TextColumns
-from sktart.encoders import encoders_at_hand
+from sktart.encoders import encoders_at_hand, inner_layers
 from sktart.estimators._callbacks import watched
 from sktart.estimators._classifier import checked_descriptions, plain_settings
 from sktart.estimators._refit import at_one_moment, fits_aside
@@ -307,14 +307,28 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return list_candidates(self.kind_, [], self.presets, checkpoints)
         if isinstance(self.encoders, str):
             at_hand = encoders_at_hand(modality)  # type: ignore[arg-type]
-            return list_candidates(self.kind_, at_hand, self.presets, checkpoints)
+            layers = self._inner_layers(at_hand[:1])
+            return list_candidates(self.kind_, at_hand, self.presets, checkpoints, layers=layers)
         for place, given in enumerate(self.encoders):
             check_frozen(given)
             name = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
             self._named[f"{name}#{place + 1}" if name in self._named else name] = given
+        names = list(self._named)
+        layers = self._inner_layers(names[:1])
         # Those that the user names are all used.
-        preset = self.presets if len(self._named) == 1 else "thorough"
-        return list_candidates(self.kind_, list(self._named), preset, checkpoints)
+        return list_candidates(
+            self.kind_, names, self.presets, checkpoints, layers=layers, all_encoders=len(names) > 1
+        )
+
+    def _inner_layers(self, strongest: Sequence[str]) -> list[str]:
+        """Return names of layers of the strongest encoder, where they are tried; `_named` gets what reads with them."""
+        made = {}
+        for name in strongest if self.presets == DEAREST else ():
+            encoder = self._named.get(name, name)
+            for layer in inner_layers(encoder) if isinstance(encoder, str) else ():
+                made[f"{name} layer {layer}"] = self._make_transformer(encoder).set_params(layer=layer)
+        self._named.update(made)
+        return list(made)
 
     def _make_encoder(self, names: tuple[str, ...]) -> Any:
         made = [(name, self._make_transformer(self._named.get(name, name))) for name in names]

@@ -5,7 +5,11 @@ from __future__ import annotations
 import time
 
 
-class OutOfTime(Exception):
+class Skipped(Exception):
+    """A candidate is left out, and why."""
+
+
+class OutOfTime(Skipped):
     """The next piece of work would end too late."""
 
 

@@ -16,14 +16,18 @@ from sklearn.utils import _safe_indexing
 
 from sktart.auto._blend import MOST_ROUNDS
 from sktart.auto._candidates import COSTS, Candidate
-from sktart.auto._clock import Clock, OutOfTime
+from sktart.auto._clock import Clock, OutOfTime, Skipped
 from sktart.auto._models import build_model, encode_descriptions, fit_model
+from sktart.auto._preparations import reason_to_skip
 from sktart.auto._scores import N_RESAMPLES, Scorer
 from sktart.auto._task import Task
 from sktart.auto._trial import Encoded, try_candidate
+from sktart.encoders import is_slow_to_load
 
 # Rows that an encoder reads between two looks at the clock, and the first of them, which tell how fast it is.
 CHUNK, FIRST_CHUNK = 64, 4
+# The first encoder that needs transformers takes so many times longer to load than one of a package, roughly.
+SLOW_LOAD = 10.0
 # A fit on all rows takes so many times longer than one on those of a fold.
 ALL_ROWS = 1.5
 
@@ -106,8 +110,8 @@ class Search:
                     # Folds of few rows make scikit-learn warn of what the search knows.
                     warnings.simplefilter("ignore")
                     result = self._try(candidate)
-            except OutOfTime as late:
-                self.failures[candidate.name] = f"skipped: {late}"
+            except Skipped as reason:
+                self.failures[candidate.name] = f"skipped: {reason}"
             except Exception as error:
                 # Whatever a library raises is told, and the others go on.
                 self.failures[candidate.name] = f"{type(error).__name__}: {error}"
@@ -150,7 +154,8 @@ class Search:
         is_first = not any(made.encoder is not None for made in self.encoded.values())
         n_rows = len(self.task.labels.codes)
         if not is_first:
-            self.clock.check(self.load_seconds, f"loading {'+'.join(names)}")
+            slower = SLOW_LOAD if is_slow_to_load(names[0]) else 1.0
+            self.clock.check(slower * self.load_seconds, f"loading {names[0]}")
         began = time.monotonic()
         encoder.fit(_safe_indexing(self.task.rows, np.arange(min(n_rows, FIRST_CHUNK))))
         loaded = time.monotonic()
@@ -182,6 +187,8 @@ class Search:
 
     def _try(self, candidate: Candidate) -> Result:
         made = self.encode(candidate.encoders)
+        if candidate.encoders and (reason := reason_to_skip(candidate.preparation, made.vectors)):
+            raise Skipped(reason)
         trial = try_candidate(
             candidate,
             made,

@@ -1,5 +1,6 @@
 """How a candidate answers for held-out rows: in one pass or fold by fold, on one thread or more."""
 
+import sys
 import time
 
 import numpy as np
@@ -137,3 +138,16 @@ def test_a_slow_encoder_is_told_by_its_first_rows():
     search.run([Candidate(("b",), "", REASONER)])
     assert search.failures["b, TartReasoner"].startswith("skipped: reading all rows with b")
     assert sum(seen) <= 12
+
+
+def test_the_first_model_of_transformers_is_known_to_load_slowly(monkeypatch):
+    search = make_search()
+    search.run([Candidate(("a",), "", REASONER)])
+    search.load_seconds, search.clock = 1.0, Clock(5.0)
+    monkeypatch.setitem(sys.modules, "transformers.modeling_utils", None)
+    search.run([Candidate(("all-MiniLM-L6-v2",), "", REASONER)])
+    assert "all-MiniLM-L6-v2, TartReasoner" not in search.failures
+    monkeypatch.delitem(sys.modules, "transformers.modeling_utils")
+    search.run([Candidate(("all-mpnet-base-v2",), "", REASONER), Candidate(("wordllama",), "", REASONER)])
+    (reason,) = search.failures.values()
+    assert reason.startswith("skipped: loading all-mpnet-base-v2 would take 10.0 s")
