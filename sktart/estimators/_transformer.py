@@ -1,4 +1,4 @@
-"""TartTransformer: rows to features, with any frozen encoder."""
+"""TartTransformer: rows to features, with any encoder."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _MADE = (
 
 
 class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    r"""Turn texts, or other rows, into numeric features with a frozen encoder.
+    r"""Turn texts, or other rows, into numeric features with a pretrained encoder.
 
     Parameters
     ----------
@@ -157,12 +157,13 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         Show a progress bar while a pretrained model works. None shows it on a terminal, if the work takes some
         seconds.
     random_state : int, RandomState or None, default=None
-        Seed of the solver that finds the principal components of sparse encodings.
+        Seed of training, and of the solver that finds the principal components of sparse encodings.
 
     Attributes
     ----------
     encoder_ : Encoder
-        The encoder in use. For a named model it holds the name; the whole process shares the weights.
+        The encoder in use. For a named model it holds the name, and the weights that were trained, if any; the
+        whole process shares all others.
     projection_ : Projection or None
         The principal components, if asked for.
     n_features_out_ : int
@@ -241,7 +242,8 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
             float or integer arrays of shape (samples,), dicts with "array" and "sampling_rate", or paths; or
             numbers. Images and clips may differ in size.
         y : array-like of shape (n,), default=None
-            Labels for the protocols "vanilla" and "loo"; handed to an encoder that is a scikit-learn transformer.
+            Labels for `adapt`, where missing ones mark rows that are not trained on, and for the protocols "vanilla"
+            and "loo"; handed to an encoder that is a scikit-learn transformer.
 
         Returns
         -------
@@ -264,7 +266,8 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Fit to `X` and return its features; the rows are encoded once.
 
-        Parameters and errors are those of ``fit``, the result that of ``transform``.
+        Parameters and errors are those of ``fit``, the result that of ``transform``, except with `adapt` and the
+        protocols "vanilla" and "loo".
         """
         return self._project(self._fit_encode(X, y))
 

@@ -324,7 +324,15 @@ def test_names_that_are_not_here_are_not_downloaded():
         model.fit(TEXTS, Y)
 
 
-@pytest.mark.parametrize("learner", [TfidfVectorizer(), TartTransformer(words, n_components=2), PCA()])
+@pytest.mark.parametrize(
+    "learner",
+    [
+        TfidfVectorizer(),
+        TartTransformer(words, n_components=2),
+        TartTransformer("all-MiniLM-L6-v2", adapt="contrastive"),
+        PCA(),
+    ],
+)
 def test_an_encoder_that_learns_is_refused(learner):
     with pytest.raises(ValueError, match=r"encoders must be frozen; .* learns from rows"):
         auto(encoders=[learner]).fit(TEXTS, Y)
