@@ -91,14 +91,15 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         - a function from a list of str, or a numeric array, to an array of shape (n, width).
     adapt : None, "contrastive" or dict, default=None
         None leaves the encoder as it is. ``"contrastive"`` trains a copy of a sentence-transformers model on the
-        labelled texts given to ``fit``, so that those of a class come together; it takes DOC. A dict has
-        settings of it: ``"steps"`` of training (40, of 16 texts each), the ``"learning_rate"`` (1e-4), and
-        ``"folds"`` (2). Rows with a missing label are not trained on.
+        labelled texts given to ``fit``, so that those of a class come together. With MiniLM on one core that takes from
+        40 seconds to some minutes, by the length of the texts and not by their number. A dict has settings of it:
+        ``"steps"`` of training (20, with 16 texts each), ``"learning_rate"`` (2e-4), and ``"folds"`` (2). Rows
+        with a missing label are not trained on.
         ``fit_transform(X, y)`` gives each labelled row the vector of a model that was trained without its label:
         in that many folds, each with a training of its own. Otherwise a classifier on these rows would find them
-        easier than new ones, and be too sure. ``transform`` uses the model trained on all rows, so
-        ``fit(X, y).transform(X)`` differs, as with scikit-learn's ``TargetEncoder``. One fold trains once, and does
-        without this.
+        easier than new ones, and what it says of held-out rows would not hold. ``transform`` uses the model trained
+        on all rows, so ``fit(X, y).transform(X)`` differs, as with scikit-learn's ``TargetEncoder``. One fold trains
+        once, and does without this.
     protocol : {"stream", "vanilla", "loo"}, default="stream"
         How a causal language model of transformers reads a text: alone (``"stream"``), or behind the labelled
         texts given to ``fit``, in their order. ``fit_transform`` then puts each of these behind those before it
