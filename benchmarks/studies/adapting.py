@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.linalg import orthogonal_procrustes
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
@@ -34,7 +35,7 @@ from benchmarks.fewshot.tuned import TunedLogisticRegression
 from benchmarks.printing import machine, markdown
 from sktart import TartReasoner
 from sktart.encoders import Adaptation, SentenceEncoder, resolve_encoder
-from sktart.encoders.models._adapted import assign_folds, rotation
+from sktart.encoders.models._adapted import assign_folds
 from sktart.encoders.models._contrastive import Trainee
 
 SETS = ("sst2", "rotten_tomatoes", "sms_spam", "youtube_spam", "ag_news", "hate_speech18")
@@ -47,6 +48,16 @@ class Silent:
 
     def update(self, n: int) -> None:
         """Do nothing."""
+
+
+def rotation(moving: np.ndarray, still: np.ndarray) -> np.ndarray:
+    """Return what turns vectors (N, D) so that they come near to others, (D, D).
+
+    In directions in which few vectors say anything it is the identity, as all trainings begin at the same weights.
+    """
+    width = moving.shape[1]
+    anchor = np.sqrt(0.1 * np.square(moving, dtype=np.float64).sum() / width) * np.eye(width)
+    return orthogonal_procrustes(np.vstack([moving, anchor]), np.vstack([still, anchor]))[0]
 
 
 def score(proba: np.ndarray, truth: np.ndarray) -> tuple[float, float]:

@@ -371,7 +371,15 @@ def test_what_would_be_downloaded_is_named_with_its_size():
         auto(encoders=["pythia-6.9b", words], max_candidates=2).fit(TEXTS, Y)
 
 
-@pytest.mark.parametrize("learner", [TfidfVectorizer(), TartTransformer(words, n_components=2), PCA()])
+@pytest.mark.parametrize(
+    "learner",
+    [
+        TfidfVectorizer(),
+        TartTransformer(words, n_components=2),
+        TartTransformer("all-MiniLM-L6-v2", adapt="contrastive"),
+        PCA(),
+    ],
+)
 def test_an_encoder_that_learns_is_refused(learner):
     with pytest.raises(ValueError, match=r"encoders must be frozen; .* learns from rows"):
         auto(encoders=[learner]).fit(TEXTS, Y)

@@ -7,7 +7,6 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.linalg import orthogonal_procrustes
 
 from sktart.encoders._base import Encodings, Rows
 from sktart.encoders.cache._hashing import digest
@@ -25,8 +24,6 @@ from sktart.exceptions import EncoderError
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
-# How much less a direction may hold than others on average before it is left alone.
-_SHARE_OF_IDENTITY = 0.1
 # Not attributes, as a pickle holds the trained weights alone.
 _MODELS: WeakKeyDictionary[AdaptedEncoder, SentenceTransformer] = WeakKeyDictionary()
 
@@ -54,6 +51,7 @@ class AdaptedEncoder(SentenceEncoder):
             )
         adaptation, rng = self.adaptation, np.random.RandomState(self.seed)
         trainee, fold = Trainee(base, self._prefix(base)), assign_folds(texts, y, self.adaptation.folds, rng)
+        places, parts = [], []
         n_trainings = fold.max() + 2
         with progress_bar(self.options, f"adapt {self.name}", adaptation.steps * n_trainings) as bar:
             for held in range(-1, n_trainings - 1):
@@ -62,14 +60,13 @@ class AdaptedEncoder(SentenceEncoder):
                     trainee.train([texts[row] for row in seen], y[seen], adaptation, rng, bar)
                 else:  # which says nothing of how classes differ
                     trainee.reset()
-                vectors = self._encode_by(trainee.model, texts)
                 if held < 0:
-                    self._weights, final, encodings = trainee.weights(), vectors, vectors.copy()
-                else:
-                    asked = fold == held
-                    encodings[asked] = vectors[asked] @ rotation(vectors[seen], final[seen])
+                    self._weights = trainee.weights()
+                places.append(np.flatnonzero(fold == held))
+                if len(places[-1]):
+                    parts.append(self._encode_by(trainee.model, [texts[row] for row in places[-1]]))
         self.warn_of_cuts(rows)
-        return encodings
+        return np.concatenate(parts)[np.argsort(np.concatenate(places))]
 
     def identity(self) -> str:
         """Return a hash of the model and of the weights that were trained."""
@@ -112,21 +109,3 @@ def assign_folds(
     of_text[order] = np.arange(len(order)) % n_folds
     fold[labelled] = of_text[which]
     return fold
-
-
-def rotation(moving: NDArray[Any], still: NDArray[Any]) -> NDArray[np.float32]:
-    """Return what turns vectors (N, D) so that they come near to others, (D, D).
-
-    Two trainings put what they learn into different directions. It is orthogonal, so it changes no distance. In
-    directions in which few vectors say anything, it is the identity, as trainings begin at the same weights.
-
-    Examples
-    --------
-    >>> rotation(np.array([[1.0, 0.0]]), np.array([[0.0, 1.0]])).round(2)
-    array([[ 0.1,  1. ],
-           [-1. ,  0.1]], dtype=float32)
-    """
-    width = moving.shape[1]
-    anchor = np.sqrt(_SHARE_OF_IDENTITY * np.square(moving, dtype=np.float64).sum() / width) * np.eye(width)
-    turn, _ = orthogonal_procrustes(np.vstack([moving, anchor]), np.vstack([still, anchor]))
-    return turn.astype(np.float32)
