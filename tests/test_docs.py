@@ -97,6 +97,11 @@ def test_every_public_name_has_an_example():
     assert [name for name in names if ">>> " not in name.__doc__] == []
 
 
+def test_every_public_name_is_in_the_reference():
+    text = (ROOT / "docs/api/index.rst").read_text(encoding="utf-8")
+    assert set(sktart.__all__) - {"__version__"} <= set(re.findall(r"^   (\w+)$", text, re.MULTILINE))
+
+
 def words_of_sentences(text):
     """Count the words of each sentence and item of a list, outside of code, tables, headings and directives."""
     text = re.sub(r"^(`{3,}).*?^\1$|^[|#!:].*?$|\]\([^)]*\)", "", text, flags=re.DOTALL | re.MULTILINE)

@@ -25,6 +25,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from scipy.linalg import orthogonal_procrustes
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 
@@ -49,13 +50,14 @@ class Silent:
         """Do nothing."""
 
 
-def turned(moving: np.ndarray, still: np.ndarray) -> np.ndarray:
-    """Return the rotation (D, D) that brings vectors (N, D) near to others, and leaves alone what they do not span."""
-    # The share of the identity decides in directions in which N vectors say nothing.
-    left, _, right = np.linalg.svd(
-        moving.T @ still + 0.1 * len(moving) / moving.shape[1] * np.eye(moving.shape[1])
-    )
-    return left @ right
+def rotation(moving: np.ndarray, still: np.ndarray) -> np.ndarray:
+    """Return what turns vectors (N, D) so that they come near to others, (D, D).
+
+    In directions in which few vectors say anything it is the identity, as all trainings begin at the same weights.
+    """
+    width = moving.shape[1]
+    anchor = np.sqrt(0.1 * np.square(moving, dtype=np.float64).sum() / width) * np.eye(width)
+    return orthogonal_procrustes(np.vstack([moving, anchor]), np.vstack([still, anchor]))[0]
 
 
 def score(proba: np.ndarray, truth: np.ndarray) -> tuple[float, float]:
@@ -97,7 +99,7 @@ def scores_of(
             seen, seen_queries = vectors, of_queries
             continue
         held[asked] = vectors[asked]
-        aligned[asked] = vectors[asked] @ turned(vectors[kept], seen[kept])
+        aligned[asked] = vectors[asked] @ rotation(vectors[kept], seen[kept])
         halves.append(TartReasoner().fit(vectors[asked], y[asked]).predict_proba(of_queries))
     for kind, known in {"seen": seen, "cross-fitted": held, "aligned": aligned}.items():
         seconds = times[0] if kind == "seen" else sum(times)

@@ -10,6 +10,9 @@ Kind = Literal["text", "image", "audio", "numbers", "sparse", "frame"]
 REASONER = "TartReasoner"
 LINEAR = "LogisticRegressionCV"
 TREES = "HistGradientBoostingClassifier"
+UNIT_ROWS, COMPONENTS = "unit rows", "components"
+# How long fits take, as multiples of each other and roughly, until one was seen.
+COSTS = {REASONER: 1.0, LINEAR: 5.0, TREES: 20.0}
 
 
 @dataclass(frozen=True)
@@ -49,15 +52,23 @@ _PLAIN: dict[Kind, list[tuple[str, str]]] = {
         ("scaled", LINEAR),
         ("", TREES),
     ],
-    "sparse": [("components", REASONER), ("", LINEAR), ("components", TREES)],
+    "sparse": [(COMPONENTS, REASONER), ("", LINEAR), (COMPONENTS, TREES)],
     "frame": [("table", REASONER), ("table", LINEAR), ("table of numbers", TREES)],
 }
 # Presets say how many encoders are tried alone, and how many candidates there are at most.
 PRESETS = {"fast": (1, 4), "balanced": (3, 10), "thorough": (100, 100)}
+# What seldom pays comes last, in the preset that has time for it.
+DEAREST = "thorough"
 
 
 def list_candidates(
-    kind: Kind, encoders: Sequence[str], preset: str, checkpoints: Sequence[str] = ()
+    kind: Kind,
+    encoders: Sequence[str],
+    preset: str,
+    checkpoints: Sequence[str] = (),
+    *,
+    layers: Sequence[str] = (),
+    all_encoders: bool = False,
 ) -> list[Candidate]:
     """Return what is tried for rows of a kind, in a fixed order.
 
@@ -69,13 +80,17 @@ def list_candidates(
     preset : {"fast", "balanced", "thorough"}
     checkpoints : sequence of str
         Names in the zoo, beside the default.
+    layers : sequence of str
+        Inner layers of the strongest encoder, which are encoders of their own.
+    all_encoders : bool
+        Take all encoders and all that goes with them, whatever the preset.
 
     Examples
     --------
     >>> [each.name for each in list_candidates("text", ["multilingual-e5-small"], "fast")][:2]
     ['multilingual-e5-small, TartReasoner', 'multilingual-e5-small, LogisticRegressionCV']
     """
-    n_encoders, most = PRESETS[preset]
+    n_encoders, most = PRESETS[DEAREST if all_encoders else preset]
     # Beyond the strongest, which is the default, they follow by cost: the stronger, the dearer.
     taken = (*encoders[:1], *reversed(encoders[1:n_encoders]))
     heads = [("mixed", REASONER), ("mixed", LINEAR)] if kind == "frame" else [("", REASONER), ("", LINEAR)]
@@ -89,4 +104,10 @@ def list_candidates(
     found += [Candidate((name,), *heads[1]) for name in taken[1:]]
     preparation = {"numbers": "scaled", "frame": "mixed" if taken else "table"}.get(kind, "")
     found += [Candidate(taken[:1], preparation, f"{REASONER} {name}") for name in checkpoints]
+    if preset == DEAREST and taken and kind != "frame":
+        found += [Candidate((name,), UNIT_ROWS, head) for name in taken for head in (REASONER, LINEAR)]
+        found += [Candidate(taken, COMPONENTS, REASONER)]
+        found += [Candidate((name,), "", REASONER) for name in layers]
+    # An encoder that learns from labels would come here, with no frozen encoder before it: as a preparation of raw
+    # rows, like "tf-idf", it learns inside the folds.
     return found[:most]

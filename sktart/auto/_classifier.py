@@ -15,16 +15,16 @@ from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, check_random_state
 
 from sktart.auto._blend import BlendedClassifier, blend
-from sktart.auto._candidates import PRESETS, Candidate, list_candidates
+from sktart.auto._candidates import DEAREST, PRESETS, Candidate, list_candidates
 from sktart.auto._clock import Clock
 from sktart.auto._encoders import SideBySide, check_frozen
 from sktart.auto._leaderboard import make_leaderboard, plot_leaderboard
 from sktart.auto._rows import RowReader
 from sktart.auto._scores import Scorer
-from sktart.auto._search import Search
+from sktart.auto._search import ALL_ROWS, Search
 from sktart.auto._task import Task, make_task
 from sktart.auto._texts import TextColumns
-from sktart.encoders import encoders_at_hand
+from sktart.encoders import encoders_at_hand, inner_layers
 from sktart.estimators._callbacks import watched
 from sktart.estimators._classifier import checked_descriptions, plain_settings
 from sktart.estimators._refit import at_one_moment, fits_aside
@@ -32,6 +32,7 @@ from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._validation import (
     FLAG,
     RANDOM_STATE,
+    WHOLE,
     Constraint,
     check_fitted,
     check_lengths,
@@ -63,6 +64,9 @@ _CONSTRAINTS = {
     ),
     "sampling_rate": optional(integer(1)),
     "local_files_only": FLAG,
+    "n_jobs": optional(
+        Constraint("an integer other than 0", lambda value: WHOLE.holds(value) and int(value) != 0)
+    ),
     "random_state": RANDOM_STATE,
 }
 
@@ -103,6 +107,8 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         Folder that caches encodings, see :class:`TartTransformer`.
     device : str, default="auto"
         Of the encoders.
+    n_jobs : int or None, default=None
+        Folds that are tried at a time, on threads; -1 takes all cores. It changes no bit of the model.
     random_state : int, RandomState or None, default=None
         Seed for folds and models.
     verbose : int, default=0
@@ -148,6 +154,7 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         local_files_only: bool = True,
         memory: str | PathLike[str] | Any = None,
         device: str = "auto",
+        n_jobs: int | None = None,
         random_state: Any = None,
         verbose: int = 0,
     ) -> None:
@@ -164,6 +171,7 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         self.local_files_only = local_files_only
         self.memory = memory
         self.device = device
+        self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
 
@@ -232,7 +240,7 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )
         scorer = self._make_scorer(task)
         candidates = self._candidates()[: self.max_candidates]
-        search = Search(task, self._make_encoder, descriptions, clock, seed, self._tell)
+        search = Search(task, self._make_encoder, descriptions, clock, scorer, seed, self._tell, self.n_jobs)
         search.run(candidates if scorer is not None else [])
         self._check_descriptions_are_read(search, candidates)
         self.classes_ = task.labels.classes
@@ -299,14 +307,28 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return list_candidates(self.kind_, [], self.presets, checkpoints)
         if isinstance(self.encoders, str):
             at_hand = encoders_at_hand(modality)  # type: ignore[arg-type]
-            return list_candidates(self.kind_, at_hand, self.presets, checkpoints)
+            layers = self._inner_layers(at_hand[:1])
+            return list_candidates(self.kind_, at_hand, self.presets, checkpoints, layers=layers)
         for place, given in enumerate(self.encoders):
             check_frozen(given)
             name = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
             self._named[f"{name}#{place + 1}" if name in self._named else name] = given
+        names = list(self._named)
+        layers = self._inner_layers(names[:1])
         # Those that the user names are all used.
-        preset = self.presets if len(self._named) == 1 else "thorough"
-        return list_candidates(self.kind_, list(self._named), preset, checkpoints)
+        return list_candidates(
+            self.kind_, names, self.presets, checkpoints, layers=layers, all_encoders=len(names) > 1
+        )
+
+    def _inner_layers(self, strongest: Sequence[str]) -> list[str]:
+        """Return names of layers of the strongest encoder, where they are tried; `_named` gets what reads with them."""
+        made = {}
+        for name in strongest if self.presets == DEAREST else ():
+            encoder = self._named.get(name, name)
+            for layer in inner_layers(encoder) if isinstance(encoder, str) else ():
+                made[f"{name} layer {layer}"] = self._make_transformer(encoder).set_params(layer=layer)
+        self._named.update(made)
+        return list(made)
 
     def _make_encoder(self, names: tuple[str, ...]) -> Any:
         made = [(name, self._make_transformer(self._named.get(name, name))) for name in names]
@@ -344,13 +366,12 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         scored: NDArray[np.bool_] = np.isfinite(search.results[0].proba[:, 0])
         weights = blend(scorer, [result.proba[scored] for result in search.results])
         # Heavy members first, as long as there is time for them.
-        left = search.clock.left + (
-            0.0 if self.time_limit is None else (1 - SHARE_FOR_SEARCH) * self.time_limit
-        )
+        search.clock.reserve = 0.0
+        if self.time_limit is not None:
+            search.clock.grant((1 - SHARE_FOR_SEARCH) * self.time_limit)
         members: dict[int, Any] = {}
         for place in np.argsort(-weights, kind="stable")[: np.count_nonzero(weights)]:
-            left -= search.results[place].fit_seconds
-            if members and left < 0:
+            if members and search.clock.left < ALL_ROWS * search.results[place].fit_seconds:
                 break
             try:
                 members[int(place)] = search.fit_all(search.results[place].candidate)
@@ -360,7 +381,7 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             return
         weights = np.where(np.isin(np.arange(len(weights)), list(members)), weights, 0.0)
         weights /= weights.sum()
-        self._board = make_leaderboard(search.results, weights, search.failures, scorer, scored, search.seed)
+        self._board = make_leaderboard(search.results, weights, search.failures, scorer, scored)
         self.oof_proba_[search.task.kept[search.task.labels.labelled]] = sum(
             weight * result.proba for weight, result in zip(weights, search.results, strict=True)
         )
@@ -392,7 +413,7 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         )
         reason = search.failures.pop(candidate.name, "not scored")
         self._board = make_leaderboard(
-            [], np.empty(0), {candidate.name: reason, **search.failures}, None, None, 0
+            [], np.empty(0), {candidate.name: reason, **search.failures}, None, None
         )
         self._board["weight"][0] = 1.0
         search.failures[candidate.name] = reason

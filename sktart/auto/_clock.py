@@ -5,7 +5,11 @@ from __future__ import annotations
 import time
 
 
-class OutOfTime(Exception):
+class Skipped(Exception):
+    """A candidate is left out, and why."""
+
+
+class OutOfTime(Skipped):
     """The next piece of work would end too late."""
 
 
@@ -16,16 +20,22 @@ class Clock:
     ----------
     seconds : float or None
         None never ends.
+
+    Attributes
+    ----------
+    reserve : float
+        Seconds that are kept for what comes after the search.
     """
 
     def __init__(self, seconds: float | None) -> None:
         self.began = time.monotonic()
         self.seconds = float("inf") if seconds is None else float(seconds)
+        self.reserve = 0.0
 
     @property
     def left(self) -> float:
-        """Seconds that are left."""
-        return self.began + self.seconds - time.monotonic()
+        """Seconds that are left for the search."""
+        return self.began + self.seconds - self.reserve - time.monotonic()
 
     def grant(self, seconds: float) -> None:
         """Take some seconds that have passed for none."""

@@ -26,6 +26,7 @@ def check_frozen(encoder: Any) -> None:
     if isinstance(encoder, TartTransformer):
         check_frozen(encoder.encoder)
         learns = encoder.n_components is not None or encoder.whiten or encoder.protocol != "stream"
+        learns = learns or encoder.adapt is not None
     if learns:
         raise ValueError(
             f"encoders must be frozen; {encoder!r} learns from rows, so held-out rows would be known to it: name a "

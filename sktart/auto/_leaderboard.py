@@ -27,7 +27,6 @@ def make_leaderboard(
     failures: Mapping[str, str],
     scorer: Scorer | None,
     scored: NDArray[np.bool_] | None,
-    seed: int,
 ) -> dict[str, list[Any]]:
     """Return columns with an entry for each candidate, the best score first, those without a score last.
 
@@ -45,7 +44,7 @@ def make_leaderboard(
             {
                 "candidate": result.candidate.name,
                 "score": scorer(proba),
-                "standard_error": scorer.standard_error(proba, seed),
+                "standard_error": result.standard_error,
                 "log_loss": log_loss(scorer.y, seen, labels=classes, sample_weight=scorer.weight),
                 "accuracy": accuracy_score(
                     scorer.y, classes[seen.argmax(axis=1)], sample_weight=scorer.weight

@@ -12,8 +12,9 @@ from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import Normalizer, StandardScaler
 
+from sktart.auto._candidates import COMPONENTS, UNIT_ROWS
 from sktart.auto._table import TableVectors
 from sktart.auto._texts import VECTOR
 from sktart.estimators._transformer import TartTransformer
@@ -59,11 +60,27 @@ def _mixed(columns: Sequence[str], of_vectors: Any, of_others: Any) -> ColumnTra
     )
 
 
+def reason_to_skip(preparation: str, vectors: Any) -> str | None:
+    """Return why a preparation would change nothing of vectors, or None.
+
+    Examples
+    --------
+    >>> reason_to_skip("unit rows", np.eye(3))
+    'rows are of unit length already'
+    """
+    if preparation == UNIT_ROWS and np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-3):
+        return "rows are of unit length already"
+    if preparation == COMPONENTS and vectors.shape[1] <= MOST_COMPONENTS:
+        return f"rows have no more than {MOST_COMPONENTS} columns"
+    return None
+
+
 # Each takes the names of columns, if rows have any.
 PREPARATIONS: dict[str, Callable[[Sequence[str]], Any]] = {
     "": lambda columns: None,
     "scaled": lambda columns: StandardScaler(),
-    "components": lambda columns: TartTransformer(n_components=MOST_COMPONENTS),
+    UNIT_ROWS: lambda columns: Normalizer(),
+    COMPONENTS: lambda columns: TartTransformer(n_components=MOST_COMPONENTS),
     "tf-idf": lambda columns: TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)),
     "table": lambda columns: _scaled_table(),
     "table of numbers": lambda columns: TableVectors(),

@@ -24,8 +24,8 @@ from sktart.auto._candidates import Candidate
 from sktart.auto._classifier import AutoTartClassifier
 from sktart.auto._models import Labels, build_model, fit_model, predict_all, read_labels
 
-# Rows in each list, letters of each row, classes in a matrix.
-N_LISTED, MOST_LETTERS, MOST_CLASSES = 10, 160, 20
+# Rows in each list, letters of each row, classes in a matrix, letters of a cell whose words may be broken.
+N_LISTED, MOST_LETTERS, MOST_CLASSES, LONG_CELL = 10, 160, 20, 40
 # Draws of a learning curve, its fewest labels, and the share of rows that answers are scored on.
 N_DRAWS, FEWEST_LABELS, SHARE_ASKED = 4, 8, 0.25
 
@@ -133,16 +133,18 @@ def _leaderboard(model: AutoTartClassifier) -> str:
             *(f"{row[name]:.3f}" for name in ("log_loss", "accuracy")),
             *(f"{row[name]:.2f}" for name in ("fit_seconds", "predict_seconds")),
             f"{row['weight']:.2f}" if row["weight"] else "",
-            "",
         ]
-        if not row["error"]
-        else [row["candidate"], "", "", "", "", "", row["error"]]
-        for row in board.to_dict("records")
+        for row in board[board["error"] == ""].to_dict("records")
     ]
-    titles = ["candidate", "log-loss", "accuracy", "fit, s", "1,000 predictions, s", "weight", "why no score"]
-    said = "Scores are of rows that each candidate had not seen. Weights make the mixture that was kept."
-    picture = _picture(model.plot_leaderboard, 6.0) if board["score"].notna().any() else ""
-    return _section("What was tried", _paragraph(said) + _table(titles, lines) + picture)
+    titles = ["candidate", "log-loss", "accuracy", "fit, s", "1,000 predictions, s", "weight"]
+    body = ""
+    if lines:
+        said = "Scores are of rows that each candidate had not seen. Weights make the mixture that was kept."
+        body = _paragraph(said) + _table(titles, lines) + _picture(model.plot_leaderboard, 6.0)
+    failed = board.loc[board["error"] != "", ["candidate", "error"]].to_numpy().tolist()
+    if failed:
+        body += _table(["candidate", "why it has no score"], failed)
+    return _section("What was tried", body)
 
 
 def _quality(model: AutoTartClassifier, judged: Judged) -> str:
@@ -321,10 +323,13 @@ def _paragraph(text: str) -> str:
 
 def _table(titles: Sequence[str], lines: Sequence[Sequence[str]]) -> str:
     head = "".join(f"<th>{html.escape(title)}</th>" for title in titles)
-    body = "".join(
-        "<tr>" + "".join(f"<td>{html.escape(cell)}</td>" for cell in line) + "</tr>" for line in lines
-    )
+    body = "".join("<tr>" + "".join(map(_cell, line)) + "</tr>" for line in lines)
     return f'<div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>'
+
+
+def _cell(text: str) -> str:
+    kind = ' class="text"' if len(text) > LONG_CELL else ""
+    return f"<td{kind}>{html.escape(text)}</td>"
 
 
 def _picture(draw: Callable[[Any], Any], height: float = 3.8) -> str:
@@ -343,7 +348,8 @@ PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width, initial-scale=1">
 <title>sktart report</title><style>
 :root { color-scheme: light dark; --ink: #1c1c1c; --paper: #fdfdfc; --line: #ddd; }
-@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e3; --paper: #17191c; --line: #3a3d42; } }
+@media (prefers-color-scheme: dark) { :root { --ink: #e8e6e3; --paper: #17191c; --line: #3a3d42; }
+  figure { filter: invert(0.92) hue-rotate(180deg); } }
 body { font: 16px/1.5 system-ui, sans-serif; color: var(--ink); background: var(--paper); margin: 0 auto; padding: 1rem;
   max-width: 52rem; }
 h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
@@ -351,7 +357,9 @@ h1 { font-size: 1.6rem; } h2 { font-size: 1.2rem; margin-top: 2rem; }
 th, td { border-bottom: 1px solid var(--line); padding: 0.25rem 0.9rem 0.25rem 0; text-align: left;
   vertical-align: top; }
 td { min-width: 3rem; } td:nth-child(2) { min-width: 4rem; }
-figure { margin: 1rem 0; background: #fff; border-radius: 6px; } figure svg { width: 100%; height: auto; }
+.text { min-width: 12rem; overflow-wrap: anywhere; }
+figure { margin: 1rem 0; background: #fff; border-radius: 6px; overflow-x: auto; }
+figure svg { width: 100%; min-width: 30rem; height: auto; }
 pre { border: 1px solid var(--line); border-radius: 6px; padding: 0.8rem; overflow-x: auto; }
 footer { margin: 2rem 0; font-size: 0.85rem; opacity: 0.7; }
 </style></head><body><h1>What sktart found</h1>

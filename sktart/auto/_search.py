@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
-import pickle
 import time
 import warnings
 from collections.abc import Callable, Mapping, Sequence
@@ -14,13 +14,22 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
-from sktart.auto._candidates import Candidate
-from sktart.auto._clock import Clock, OutOfTime
-from sktart.auto._models import build_model, encode_descriptions, fit_model, predict_all
+from sktart.auto._blend import MOST_ROUNDS
+from sktart.auto._candidates import COSTS, Candidate
+from sktart.auto._clock import Clock, OutOfTime, Skipped
+from sktart.auto._models import build_model, encode_descriptions, fit_model
+from sktart.auto._preparations import reason_to_skip
+from sktart.auto._scores import N_RESAMPLES, Scorer
 from sktart.auto._task import Task
+from sktart.auto._trial import Encoded, try_candidate
+from sktart.encoders import is_slow_to_load
 
-# Rows that an encoder reads between two looks at the clock.
-CHUNK = 64
+# Rows that an encoder reads between two looks at the clock, and the first of them, which tell how fast it is.
+CHUNK, FIRST_CHUNK = 64, 4
+# The first encoder that needs transformers takes so many times longer to load than one of a package, roughly.
+SLOW_LOAD = 10.0
+# A fit on all rows takes so many times longer than one on those of a fold.
+ALL_ROWS = 1.5
 
 log = logging.getLogger("sktart")
 
@@ -34,6 +43,8 @@ class Result:
     candidate : Candidate
     proba : ndarray of shape (N, C)
         Of labelled rows that it had not seen; NaN for those that were never held out.
+    standard_error : float
+        Of the score.
     fit_seconds : float
         Of one fit behind the encoder.
     predict_seconds : float
@@ -44,24 +55,10 @@ class Result:
 
     candidate: Candidate
     proba: NDArray[np.float64]
+    standard_error: float
     fit_seconds: float
     predict_seconds: float
     megabytes: float
-
-
-@dataclass
-class Encoded:
-    """A fitted encoder, and what it made of all rows and descriptions."""
-
-    encoder: Any
-    vectors: Any
-    class_vectors: Mapping[Any, NDArray[Any]] | None
-    seconds_a_row: float
-
-    @property
-    def columns(self) -> list[str]:
-        """Names of columns, if there are any."""
-        return list(getattr(self.vectors, "columns", []))
 
 
 @dataclass
@@ -75,21 +72,32 @@ class Search:
         From the names of a candidate's encoders to an unfitted transformer of `rows`.
     class_descriptions : dict or None
     clock : Clock
+    scorer : Scorer
+        Of rows that are held out.
     seed : int
     tell : callable
         Gets a line for each candidate that is done.
+    n_jobs : int or None
+        Folds at a time.
     """
 
     task: Task
     make_encoder: Callable[[tuple[str, ...]], Any]
     class_descriptions: Mapping[Any, list[str]] | None
     clock: Clock
+    scorer: Scorer | None
     seed: int
     tell: Callable[[str], None]
+    n_jobs: int | None = None
     results: list[Result] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
     encoded: dict[tuple[str, ...], Encoded] = field(default_factory=dict)
     too_slow: dict[tuple[str, ...], str] = field(default_factory=dict)
+    fitted: dict[Candidate, tuple[Any, Any]] = field(default_factory=dict)
+    # The longest that a fit of each classifier has taken, a load of an encoder, and a score of a candidate.
+    fit_seconds: dict[str, float] = field(default_factory=dict)
+    load_seconds: float = 0.0
+    score_seconds: float = 0.0
 
     def run(self, candidates: Sequence[Candidate]) -> None:
         """Fill `results` and `failures`; a candidate that fails, or is too slow, does not end the search."""
@@ -102,14 +110,15 @@ class Search:
                     # Folds of few rows make scikit-learn warn of what the search knows.
                     warnings.simplefilter("ignore")
                     result = self._try(candidate)
-            except OutOfTime as late:
-                self.failures[candidate.name] = f"skipped: {late}"
+            except Skipped as reason:
+                self.failures[candidate.name] = f"skipped: {reason}"
             except Exception as error:
                 # Whatever a library raises is told, and the others go on.
                 self.failures[candidate.name] = f"{type(error).__name__}: {error}"
                 log.info("%s failed", candidate.name, exc_info=True)
             else:
                 self.results.append(result)
+                self._keep_reserve()
                 self.tell(f"{candidate.name}: done, {max(self.clock.left, 0):.0f} s left")
                 continue
             self.tell(f"{candidate.name}: {self.failures[candidate.name]}")
@@ -126,8 +135,10 @@ class Search:
                 self.encoded[names] = self._encode(names)
         return self.encoded[names]
 
-    def fit_all(self, candidate: Candidate) -> Any:
-        """Fit what stands behind a candidate's encoders on all rows."""
+    def fit_all(self, candidate: Candidate) -> tuple[Any, Any]:
+        """Return what stands behind a candidate's encoders, unfitted, and fitted on all rows."""
+        if candidate in self.fitted:
+            return self.fitted[candidate]
         made = self.encode(candidate.encoders)
         codes = self.task.labels.codes[self.task.labels.labelled]
         with warnings.catch_warnings():
@@ -143,16 +154,18 @@ class Search:
         is_first = not any(made.encoder is not None for made in self.encoded.values())
         n_rows = len(self.task.labels.codes)
         if not is_first:
-            self.clock.check(0.0, f"loading {'+'.join(names)}")
+            slower = SLOW_LOAD if is_slow_to_load(names[0]) else 1.0
+            self.clock.check(slower * self.load_seconds, f"loading {names[0]}")
         began = time.monotonic()
-        encoder.fit(_safe_indexing(self.task.rows, np.arange(min(n_rows, CHUNK // 4))))
+        encoder.fit(_safe_indexing(self.task.rows, np.arange(min(n_rows, FIRST_CHUNK))))
         loaded = time.monotonic()
+        self.load_seconds = max(self.load_seconds, loaded - began)
         parts: list[Any] = []
-        for start in range(0, n_rows, CHUNK):
+        for start, stop in itertools.pairwise((0, *range(FIRST_CHUNK, n_rows, CHUNK), n_rows)):
             seconds = (time.monotonic() - loaded) / max(start, 1)
             if not is_first:
                 self._check_reading(names, seconds * (n_rows - start))
-            chunk = np.arange(start, min(start + CHUNK, n_rows))
+            chunk = np.arange(start, stop)
             parts.append(encoder.transform(_safe_indexing(self.task.rows, chunk)))
         if is_first:
             self.clock.grant(time.monotonic() - began)
@@ -174,25 +187,43 @@ class Search:
 
     def _try(self, candidate: Candidate) -> Result:
         made = self.encode(candidate.encoders)
-        labels = self.task.labels
-        total = np.zeros((len(labels.codes), len(labels.classes)))
-        held_out = np.zeros(len(labels.codes))
-        seconds = [0.0, 0.0]  # of the last fit, and of all predictions
-        for train, test in self.task.folds:
-            self.clock.check(seconds[0], "the next fold")
-            began = time.monotonic()
-            known = labels.take(train)
-            template = build_model(candidate, known.codes[known.codes >= 0], made.columns, self.seed)
-            model = fit_model(template, _safe_indexing(made.vectors, train), known, made.class_vectors)
-            fitted = time.monotonic()
-            total[test] += predict_all(model, _safe_indexing(made.vectors, test), labels.classes)
-            held_out[test] += 1
-            seconds = [fitted - began, seconds[1] + time.monotonic() - fitted]
-        with np.errstate(invalid="ignore"):
-            proba = total / held_out[:, None]
-        a_row = seconds[1] / held_out.sum() + made.seconds_a_row
-        size = len(pickle.dumps(model)) / 1e6
-        return Result(candidate, proba[labels.labelled], seconds[0], 1000 * a_row, size)
+        if candidate.encoders and (reason := reason_to_skip(candidate.preparation, made.vectors)):
+            raise Skipped(reason)
+        trial = try_candidate(
+            candidate,
+            made,
+            self.task,
+            seed=self.seed,
+            clock=self.clock,
+            expected=self._expected(candidate),
+            n_jobs=self.n_jobs,
+        )
+        began = time.monotonic()
+        assert self.scorer is not None
+        labelled = trial.proba[self.task.labels.labelled]
+        error = self.scorer.standard_error(labelled[np.isfinite(labelled[:, 0])], self.seed)
+        self.score_seconds = max(self.score_seconds, (time.monotonic() - began) / N_RESAMPLES)
+        longest = self.fit_seconds.get(candidate.classifier, 0.0)
+        self.fit_seconds[candidate.classifier] = max(longest, trial.fit_seconds)
+        if trial.on_all_rows is not None:
+            self.fitted[candidate] = trial.on_all_rows
+        a_row = trial.predict_seconds + made.seconds_a_row
+        return Result(candidate, labelled, error, trial.fit_seconds, 1000 * a_row, trial.megabytes)
+
+    def _expected(self, candidate: Candidate) -> float:
+        """Return the seconds that a fit may take: as long as the longest of its kind, or a guess by another kind."""
+        seen = self.fit_seconds
+        if candidate.classifier in seen:
+            return seen[candidate.classifier]
+        cost = COSTS.get(candidate.classifier, 1.0)
+        return max((cost / COSTS.get(name, 1.0) * seconds for name, seconds in seen.items()), default=0.0)
+
+    def _keep_reserve(self) -> None:
+        """Keep the time in which candidates are mixed, and the first of them, which begins the mixture, is fitted."""
+        mixing = MOST_ROUNDS * len(self.results) * self.score_seconds
+        first = self.results[0]
+        last_fit = 0.0 if first.candidate in self.fitted else ALL_ROWS * first.fit_seconds
+        self.clock.reserve = mixing + last_fit
 
 
 def _stack(parts: list[Any]) -> Any:

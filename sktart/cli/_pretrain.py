@@ -26,15 +26,19 @@ def pretrain(
     """Make a checkpoint from a recipe.
 
     The same command goes on after a stop, be it by --minutes or by Ctrl-C.
+    Processes that torchrun starts share the work, and come to the same bits.
 
     Example: sktart pretrain recipe.json --out runs/mine --minutes 60
     """
     from sktart.pretrain import _loop
+    from sktart.pretrain._processes import place
     from sktart.pretrain._recipe import read_recipe
 
     began = time.monotonic()
     finished = _loop.pretrain(read_recipe(recipe), out, minutes=minutes, device=device, progress=not quiet)
-    if as_json:
+    if place()[0] > 0:
+        pass  # the first process speaks for all
+    elif as_json:
         print_json({"folder": str(out), "finished": finished})
     else:
         typer.echo(f"{'finished' if finished else 'paused, run the same command to go on'}: {out}")

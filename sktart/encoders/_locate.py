@@ -49,6 +49,8 @@ class HubModel:
         Extra of sktart that installs the package.
     text_prefix : str or None
         What its authors want before each text; None leaves that to the files of the model.
+    megabytes : int or None
+        Of its weights on the Hub, if known.
     """
 
     repo: str
@@ -57,6 +59,7 @@ class HubModel:
     package: str | None = None
     extra: str | None = None
     text_prefix: str | None = None
+    megabytes: int | None = None
 
 
 def locate(model: HubModel, revision: str | None = None, local_files_only: bool = False) -> Path:
@@ -68,7 +71,8 @@ def locate(model: HubModel, revision: str | None = None, local_files_only: bool 
     tried = []
     for look in (_in_hub_cache, _in_package, _on_hub, _in_hub_cache_as_it_is):
         if local_files_only and look is _on_hub:
-            tried.append("local_files_only=True, so the Hub was not asked")
+            size = "of unknown size" if model.megabytes is None else f"of about {model.megabytes:,} MB"
+            tried.append(f"local_files_only=True, so the Hub was not asked for a download {size}")
             continue
         try:
             return look(model, revision)

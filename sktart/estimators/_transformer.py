@@ -1,4 +1,4 @@
-"""TartTransformer: rows to features, with any frozen encoder."""
+"""TartTransformer: rows to features, with any encoder."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ _MADE = (
 
 
 class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    r"""Turn texts, or other rows, into numeric features with a frozen encoder.
+    r"""Turn texts, or other rows, into numeric features with a pretrained encoder.
 
     Parameters
     ----------
@@ -91,14 +91,15 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         - a function from a list of str, or a numeric array, to an array of shape (n, width).
     adapt : None, "contrastive" or dict, default=None
         None leaves the encoder as it is. ``"contrastive"`` trains a copy of a sentence-transformers model on the
-        labelled texts given to ``fit``, so that those of a class come together; it takes DOC. A dict has
-        settings of it: ``"steps"`` of training (40, of 16 texts each), the ``"learning_rate"`` (1e-4), and
-        ``"folds"`` (2). Rows with a missing label are not trained on.
+        labelled texts given to ``fit``, so that those of a class come together. With MiniLM on one core that takes from
+        40 seconds to some minutes, by the length of the texts and not by their number. A dict has settings of it:
+        ``"steps"`` of training (20, with 16 texts each), ``"learning_rate"`` (2e-4), and ``"folds"`` (2). Rows
+        with a missing label are not trained on.
         ``fit_transform(X, y)`` gives each labelled row the vector of a model that was trained without its label:
         in that many folds, each with a training of its own. Otherwise a classifier on these rows would find them
-        easier than new ones, and be too sure. ``transform`` uses the model trained on all rows, so
-        ``fit(X, y).transform(X)`` differs, as with scikit-learn's ``TargetEncoder``. One fold trains once, and does
-        without this.
+        easier than new ones, and what it says of held-out rows would not hold. ``transform`` uses the model trained
+        on all rows, so ``fit(X, y).transform(X)`` differs, as with scikit-learn's ``TargetEncoder``. One fold trains
+        once, and does without this.
     protocol : {"stream", "vanilla", "loo"}, default="stream"
         How a causal language model of transformers reads a text: alone (``"stream"``), or behind the labelled
         texts given to ``fit``, in their order. ``fit_transform`` then puts each of these behind those before it
@@ -157,12 +158,13 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         Show a progress bar while a pretrained model works. None shows it on a terminal, if the work takes some
         seconds.
     random_state : int, RandomState or None, default=None
-        Seed of the solver that finds the principal components of sparse encodings.
+        Seed of training, and of the solver that finds the principal components of sparse encodings.
 
     Attributes
     ----------
     encoder_ : Encoder
-        The encoder in use. For a named model it holds the name; the whole process shares the weights.
+        The encoder in use. For a named model it holds the name, and the weights that were trained, if any; the
+        whole process shares all others.
     projection_ : Projection or None
         The principal components, if asked for.
     n_features_out_ : int
@@ -236,12 +238,13 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         Parameters
         ----------
         X : sequence of str, images or clips, or array-like of shape (n, D)
-            What the encoder reads: texts in a list, tuple, array, Series or one-column frame; images as PIL
-            images, uint8 arrays of shape (height, width) or (height, width, 3), or paths; clips of sound as
-            float or integer arrays of shape (samples,), dicts with "array" and "sampling_rate", or paths; or
-            numbers. Images and clips may differ in size.
+            What the encoder reads. Texts come in a list, tuple, array, Series or one-column frame. Images are PIL
+            images, uint8 arrays of shape (height, width) or (height, width, 3), or paths. Clips of sound are
+            float or integer arrays of shape (samples,), dicts with "array" and "sampling_rate", or paths.
+            Numbers are taken as they are. Images and clips may differ in size.
         y : array-like of shape (n,), default=None
-            Labels for the protocols "vanilla" and "loo"; handed to an encoder that is a scikit-learn transformer.
+            Labels for `adapt`, where missing ones mark rows that are not trained on, and for the protocols "vanilla"
+            and "loo"; handed to an encoder that is a scikit-learn transformer.
 
         Returns
         -------
@@ -264,7 +267,8 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
     def fit_transform(self, X: Any, y: Any = None) -> NDArray[Any]:
         """Fit to `X` and return its features; the rows are encoded once.
 
-        Parameters and errors are those of ``fit``, the result that of ``transform``.
+        Parameters and errors are those of ``fit``, the result that of ``transform``, except with `adapt` and the
+        protocols "vanilla" and "loo".
         """
         return self._project(self._fit_encode(X, y))
 

@@ -9,12 +9,13 @@ from dataclasses import replace
 import torch
 from torch.utils.data import Dataset
 
+from sktart.pretrain._processes import place
 from sktart.pretrain._recipe import Recipe
 from sktart.priors import Component, Tasks, sample_tasks
 
 
 class TaskStream(Dataset):
-    """Groups of tasks by step number.
+    """Groups of tasks by step number; of several processes, each draws those that it learns from.
 
     Parameters
     ----------
@@ -35,7 +36,8 @@ class TaskStream(Dataset):
 
     def __getitem__(self, step: int) -> list[Tasks]:
         recipe = self.recipe
-        groups = range(step * recipe.groups, (step + 1) * recipe.groups)
+        number, n_processes = place()
+        groups = range(step * recipe.groups, (step + 1) * recipe.groups)[number::n_processes]
         components = [
             _limited(component, recipe, step)
             for component in recipe.components

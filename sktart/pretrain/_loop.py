@@ -17,6 +17,7 @@ from sktart._runtime import resolve_device, torch_threads
 from sktart.exceptions import CheckpointError, RecipeError
 from sktart.pretrain._batches import TaskStream, one_thread_each
 from sktart.pretrain._net import PretrainNet
+from sktart.pretrain._processes import agreed, joined, place
 from sktart.pretrain._recipe import Recipe, recipe_from_dict
 from sktart.zoo._checkpoint import save_checkpoint
 from sktart.zoo._folder import CheckpointFolder
@@ -39,7 +40,8 @@ class Keeper(Callback):
         self.began_ = time.monotonic() - self.reached["seconds"]
         self.stop_ = None if self.minutes is None else time.monotonic() + 60 * self.minutes
         steps = net.recipe.steps
-        self.bar_ = tqdm(total=steps, initial=self.reached["steps"], unit="step", disable=not self.progress)
+        hidden = not self.progress or place()[0] > 0
+        self.bar_ = tqdm(total=steps, initial=self.reached["steps"], unit="step", disable=hidden)
 
     def on_batch_end(self, net: PretrainNet, **kwargs: Any) -> None:
         """Move the bar."""
@@ -53,9 +55,10 @@ class Keeper(Callback):
         self.reached["steps"] = dataset_train.start
         self.reached["seconds"] = time.monotonic() - self.began_
         self.reached["losses"].append(loss)
-        save_state(self.path, net, self.reached)
+        if place()[0] == 0:
+            save_state(self.path, net, self.reached)
         self.bar_.set_postfix(loss=f"{loss:.4f}")
-        if self.stop_ is not None and time.monotonic() > self.stop_:
+        if agreed(self.stop_ is not None and time.monotonic() > self.stop_):
             # The way in which skorch's own callbacks end a training.
             raise KeyboardInterrupt
 
@@ -106,6 +109,9 @@ def pretrain(
 ) -> bool:
     """Pretrain a reasoner, or go on where an earlier call stopped, and write a checkpoint folder.
 
+    Processes that torchrun started share the groups of each step, and one of them writes. The bits of the weights do
+    not depend on how many there are.
+
     Parameters
     ----------
     recipe : Recipe
@@ -137,13 +143,15 @@ def pretrain(
     stream = TaskStream(recipe)
     # Groups in parallel, one torch thread each, beat two threads in each operation (docs/notes/training-speed.md).
     workers = min(recipe.groups, cpu_count())
-    with torch_threads(1), one_thread_each(workers) as pool:
+    with joined(), torch_threads(1), one_thread_each(workers) as pool:
         net = PretrainNet(recipe, pool, device=resolve_device(device)).initialize()
         reached = load_state(state_path, net) or {"steps": 0, "seconds": 0.0, "losses": []}
         stream.start = reached["steps"]
         net.callbacks = [("keeper", Keeper(state_path, reached, minutes, progress))]
         net.initialize_callbacks()
         net.partial_fit(stream, epochs=(recipe.steps - reached["steps"]) // recipe.steps_per_epoch)
+        if place()[0] > 0:
+            return reached["steps"] == recipe.steps
     # An interrupt between two saves leaves weights and progress that no state belongs to: take the saved ones.
     saved = load_state(state_path, net)
     if saved is None:

@@ -10,6 +10,7 @@ from skorch import NeuralNet
 from torch import Tensor, nn
 
 from sktart.pretrain._batches import Epoch
+from sktart.pretrain._processes import gathered
 from sktart.pretrain._recipe import Recipe
 from sktart.pretrain._start import begin_with
 from sktart.priors import Tasks
@@ -86,8 +87,8 @@ class PretrainNet(NeuralNet):
         largest_first = sorted(range(len(groups)), key=lambda group: -groups[group].n_tokens)
         by_size = [groups[group] for group in largest_first]
         done = dict(zip(largest_first, self.workers_.map(self._loss_and_gradients, by_size), strict=True))
-        # Summed in the order of the groups, so that it does not matter which worker was done first.
-        results = [done[group] for group in range(len(groups))]
+        # Summed in the order of the groups, so that it does not matter which worker or process was done first.
+        results = gathered([done[group] for group in range(len(groups))])
         for parameter, *gradients in zip(self.module_.parameters(), *(g for _, g in results), strict=True):
             parameter.grad = torch.stack(gradients).mean(0)
         nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)

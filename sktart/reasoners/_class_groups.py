@@ -126,7 +126,11 @@ def _halve(means: Tensor, classes: Tensor, size: int) -> list[Tensor]:
     if len(classes) <= size:
         return [classes]
     centred = means[classes] - means[classes].mean(dim=0)
-    place = centred @ torch.linalg.svd(centred, full_matrices=False).Vh[0]
+    # One axis is wanted: the smaller of X X' and X' X costs less than all singular vectors.
+    if len(centred) <= centred.shape[1]:
+        place = torch.linalg.eigh(centred @ centred.mT).eigenvectors[:, -1]
+    else:
+        place = centred @ torch.linalg.eigh(centred.mT @ centred).eigenvectors[:, -1]
     # The axis has no direction of its own; the longer tail is put on the right.
     place = place * (1 if float(place.pow(3).sum()) >= 0 else -1)
     in_order = classes[place.argsort(stable=True)]

@@ -39,10 +39,12 @@ SPREAD_BY = STRENGTHS.index(1.0)
 MAX_CLASSES = 64
 GROUP_SIZE = 20
 OPEN_GROUPS = 4
+# Queries that look for their groups at once, whole tiles of them: bounds memory.
+GROUP_QUERIES = 64
 # Numbers in the keys and values of layers that look at near rows, which queries find among more landmarks.
 MAX_KEY_ELEMENTS = 2**25
 # Numbers in the tokens that are updated at once where rows are summed.
-MAX_TOKEN_ELEMENTS = 2**22
+MAX_TOKEN_ELEMENTS = 2**20
 # A query further out than this many context radii is pulled in, so that no input overflows.
 MAX_QUERY_RADIUS = 100.0
 # Of a row 3, of a task 5; of each ridge regression a prediction, a variance, and an error for the task.
@@ -202,7 +204,9 @@ class GramReasoner(Reasoner):
             if context.ridge.is_summed
             else self._read_rows(context, h, rows)
         )
-        return context, self._read_out(h[:, :, rows.n_labelled :], linear) if context.has_pool else h[..., :0]
+        if context.has_pool:
+            return context, self._read_out(h[:, :, rows.n_labelled :], linear)
+        return context, h.new_zeros(len(h), 0, n_classes)  # not a view, which would keep all tokens
 
     def _read_rows(self, context: Context, h: Tensor, rows: Rows) -> tuple[Context, Tensor]:
         """Read a small context: all of its rows see each other."""
@@ -251,8 +255,16 @@ class GramReasoner(Reasoner):
 
     def answer(self, context: Context, query_x: Tensor) -> Tensor:
         """Return logits of shape (B, M, C) for queries of shape (B, M, D), each answered by itself."""
+        if not context.groups:
+            return self._answer(context, query_x)
+        # There may be many groups, and each is a channel; inside of them, many queries at once fill whole tiles.
+        parts = query_x.split(GROUP_QUERIES, dim=1)
+        logits = torch.cat([self._answer(context, part) for part in parts], dim=1)
+        return answer_in_groups(self._answer, OPEN_GROUPS, context, query_x, logits)
+
+    def _answer(self, context: Context, query_x: Tensor) -> Tensor:
+        """Answer as if there were no groups of classes; where there are, of the groups themselves."""
         limit = torch.finfo(query_x.dtype).max
-        given_x = query_x
         query_x = ((query_x - context.mean) * context.inverse_scale).clamp(-limit, limit)
         # Taken apart into size and direction, as the square of a far query is not a number any more.
         size = query_x.abs().amax(dim=-1, keepdim=True).clamp_min(1.0)
@@ -268,10 +280,7 @@ class GramReasoner(Reasoner):
             if torch.is_grad_enabled():
                 layer = block.for_training(layer, context.landmarks[0], context.sizes)
             h = block(h, view, layer)
-        logits = self._read_out(h, linear)
-        if not context.groups:
-            return logits
-        return answer_in_groups(self.answer, OPEN_GROUPS, context, given_x, logits)
+        return self._read_out(h, linear)
 
     def _blocks(self) -> list[GramBlock]:
         return list(cast("Iterable[GramBlock]", self.blocks))

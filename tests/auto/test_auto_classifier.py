@@ -16,21 +16,31 @@ from sklearn.feature_extraction.text import HashingVectorizer, TfidfVectorizer
 from sklearn.metrics import log_loss
 from sklearn.model_selection import GroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import normalize
 from sklearn.utils.estimator_checks import parametrize_with_checks
 from tiny_knowing import save_knowing
+from tiny_models import build_text_encoder
 
 from sktart import AutoTartClassifier, TartTransformer, load, save
 from sktart.auto import BlendedClassifier
 from sktart.auto._texts import VECTOR
+from sktart.encoders import inner_layers
 
 TEXTS, Y = make_texts()
+
+
+def wide(texts):
+    return 3 * HashingVectorizer(n_features=160).transform(texts).toarray()
+
+
 ENCODERS = [words, letters]
 # The principal components that dense rows of sparse ones are made of know no weights.
 KNOWN = {"check_sample_weight_equivalence_on_sparse_data": "components know no weights"}
 
 
 def auto(**options):
-    return AutoTartClassifier(**{"encoders": ENCODERS, "random_state": 0, "max_candidates": 3} | options)
+    own = {"encoders": ENCODERS, "random_state": 0, "max_candidates": 3, "time_limit": None}
+    return AutoTartClassifier(**own | options)
 
 
 @parametrize_with_checks(
@@ -67,6 +77,38 @@ def test_all_candidates_of_texts_are_on_the_leaderboard_and_the_mixture_is_kept(
 def test_the_same_candidates_give_the_same_bits():
     first, second = (auto(time_limit=None).fit(TEXTS, Y).predict_proba(TEXTS) for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_threads_change_no_bit_of_the_model():
+    one, two = (auto(max_candidates=None, n_jobs=n_jobs).fit(TEXTS, Y) for n_jobs in (None, 2))
+    np.testing.assert_array_equal(one.predict_proba(TEXTS), two.predict_proba(TEXTS))
+    assert one.leaderboard_["candidate"].tolist() == two.leaderboard_["candidate"].tolist()
+
+
+def test_the_thorough_preset_tries_what_seldom_pays(tmp_path):
+    build_text_encoder(tmp_path / "tiny", "bert")
+    folder = str(tmp_path / "tiny")
+    options = {"presets": "thorough", "max_candidates": None, "cv": 2}
+    board = auto(encoders=[folder, wide], **options).fit(TEXTS, Y).leaderboard_.set_index("candidate")
+    tried = {"wide, unit rows, TartReasoner", "wide, unit rows, LogisticRegressionCV"}
+    tried |= {f"{folder}+wide, components, TartReasoner"}
+    tried |= {f"{folder} layer {layer}, TartReasoner" for layer in inner_layers(folder)}
+    assert inner_layers(folder)
+    assert not board.loc[sorted(tried), "error"].any()
+    balanced = auto(encoders=[folder, wide], max_candidates=None, cv=2).fit(TEXTS, Y).leaderboard_
+    assert not tried & set(balanced["candidate"])
+
+
+def test_what_would_change_nothing_is_skipped():
+    def unit(texts):
+        return normalize(np.c_[np.ones(len(texts)), letters(texts)])
+
+    model = auto(encoders=[unit], presets="thorough", max_candidates=None, cv=2).fit(TEXTS, Y)
+    assert model.failures_ == {
+        "unit, unit rows, TartReasoner": "skipped: rows are of unit length already",
+        "unit, unit rows, LogisticRegressionCV": "skipped: rows are of unit length already",
+        "unit, components, TartReasoner": "skipped: rows have no more than 128 columns",
+    }
 
 
 def test_one_candidate_is_kept_as_a_pipeline_of_raw_rows():
@@ -318,13 +360,26 @@ def test_without_time_the_first_candidate_is_kept():
     assert "skipped" in " ".join(model.failures_.values())
 
 
-def test_names_that_are_not_here_are_not_downloaded():
-    model = auto(encoders=["pythia-6.9b", words], max_candidates=2)
-    with pytest.raises(ValueError, match=r"no candidate could be fitted.*pythia-6\.9b"):
-        model.fit(TEXTS, Y)
+def test_what_would_be_downloaded_is_named_with_its_size():
+    model = auto(encoders=["pythia-6.9b", "embeddinggemma-300m", words], max_candidates=None).fit(TEXTS, Y)
+    assert model.score(TEXTS, Y) > 0.9
+    assert "not asked for a download of unknown size" in model.failures_["pythia-6.9b, TartReasoner"]
+    assert (
+        "not asked for a download of about 1,155 MB" in (model.failures_["embeddinggemma-300m, TartReasoner"])
+    )
+    with pytest.raises(ValueError, match=r"no candidate could be fitted.*pythia-6\.9b.*unknown size"):
+        auto(encoders=["pythia-6.9b", words], max_candidates=2).fit(TEXTS, Y)
 
 
-@pytest.mark.parametrize("learner", [TfidfVectorizer(), TartTransformer(words, n_components=2), PCA()])
+@pytest.mark.parametrize(
+    "learner",
+    [
+        TfidfVectorizer(),
+        TartTransformer(words, n_components=2),
+        TartTransformer("all-MiniLM-L6-v2", adapt="contrastive"),
+        PCA(),
+    ],
+)
 def test_an_encoder_that_learns_is_refused(learner):
     with pytest.raises(ValueError, match=r"encoders must be frozen; .* learns from rows"):
         auto(encoders=[learner]).fit(TEXTS, Y)
@@ -335,6 +390,7 @@ def test_an_encoder_that_learns_is_refused(learner):
     [
         ({"time_limit": 0}, "time_limit must be None or a number from 0.001"),
         ({"max_candidates": 0}, "max_candidates must be None or an integer of at least 1"),
+        ({"n_jobs": 0}, "n_jobs must be None or an integer other than 0"),
         ({"presets": "best"}, "presets must be one of 'fast', 'balanced', 'thorough'"),
         ({"encoders": "words"}, "encoders must be 'auto' or a list of encoders"),
         ({"text_columns": "text"}, "text_columns must be None or a list of names of columns"),

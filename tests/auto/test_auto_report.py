@@ -51,13 +51,23 @@ def test_rows_of_the_fit_are_judged_by_answers_of_folds(model, tmp_path):
     assert all(int(place) >= 48 for place in listed)
 
 
+def test_candidates_without_a_score_have_a_table_of_their_own(tmp_path):
+    def broken(texts):
+        raise RuntimeError("neither here nor there, and nobody knows why")
+
+    model = AutoTartClassifier(encoders=[words, broken], random_state=0, time_limit=None, cv=2).fit(TEXTS, Y)
+    scored, failed = _page(model, TEXTS, Y, tmp_path).split("why it has no score")
+    assert "neither here nor there" not in scored
+    assert '<td>broken, TartReasoner</td><td class="text">RuntimeError: neither here' in failed
+
+
 def test_a_wrong_label_is_the_first_to_check(tmp_path):
     texts, y = make_texts(60, seed=2)
     wrong = y.copy()
     wrong[7] = "ham" if y[7] == "spam" else "spam"
     model = AutoTartClassifier(encoders=[words], random_state=0, max_candidates=2).fit(texts, wrong)
     page = _page(model, texts, wrong, tmp_path)
-    first = re.search(r"<tr><td>(\d+)</td><td>(.*?)</td>", page.split("Labels to check")[1])
+    first = re.search(r"<tr><td>(\d+)</td><td.*?>(.*?)</td>", page.split("Labels to check")[1])
     assert first.group(1) == "7"
     assert first.group(2) == texts[7]
 

@@ -136,7 +136,8 @@ def _search(encoders, seconds=None, n=200):
         RowReader("text"), texts, y, None, None, cv=2, unlabelled=None, descriptions=None, seed=0
     )
     make_encoder = lambda names: TartTransformer(counted) if names else None  # noqa: E731
-    search = Search(task, make_encoder, None, Clock(seconds), 0, lambda line: None)
+    scorer = Scorer("neg_log_loss", task.labels.classes, y, None)
+    search = Search(task, make_encoder, None, Clock(seconds), scorer, 0, lambda line: None)
     search.run([Candidate(names, "", "TartReasoner") for names in encoders])
     return search, calls
 

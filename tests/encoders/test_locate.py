@@ -111,9 +111,11 @@ def test_hub_has_another_kind_of_model(hub):
 
 
 def test_local_files_only(hub):
-    message = r"not in the Hub cache; .*local_files_only=True, so the Hub was not asked"
-    with pytest.raises(EncoderError, match=message):
+    message = r"not in the Hub cache; .*local_files_only=True, so the Hub was not asked for a download of "
+    with pytest.raises(EncoderError, match=message + "unknown size"):
         TartTransformer("gpt-neo-125m", local_files_only=True).fit(["good"])
+    with pytest.raises(EncoderError, match=message + "about 1,155 MB"):
+        TartTransformer("embeddinggemma-300m", local_files_only=True).fit(["good"])
     assert hub.requests == []
 
 
