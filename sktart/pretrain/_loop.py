@@ -19,6 +19,8 @@ from sktart.pretrain._batches import TaskStream, one_thread_each
 from sktart.pretrain._net import PretrainNet
 from sktart.pretrain._processes import agreed, joined, place
 from sktart.pretrain._recipe import Recipe, recipe_from_dict
+from sktart.pretrain._start import begin_with
+from sktart.zoo import load_checkpoint
 from sktart.zoo._checkpoint import save_checkpoint
 from sktart.zoo._folder import CheckpointFolder
 from sktart.zoo._golden import golden_predictions
@@ -157,9 +159,11 @@ def pretrain(
     if saved is None:
         return False
     reasoner = net.module_.cpu().eval().requires_grad_(False)
+    finished = saved["steps"] == recipe.steps
+    if finished and recipe.start_share:
+        begin_with(reasoner, load_checkpoint(recipe.start).reasoner, recipe.start, recipe.start_share)
     metrics = {"training": training_record(saved, str(net.device)), "golden": golden_predictions(reasoner)}
     save_checkpoint(out, reasoner, recipe=recipe.to_dict(), metrics=metrics)
-    finished = saved["steps"] == recipe.steps
     if finished:
         state_path.unlink()
     return finished

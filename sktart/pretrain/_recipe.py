@@ -25,6 +25,7 @@ RULES: Rules = {
     "warmup_steps": ("an integer from 0", partial(is_integer, least=0)),
     **dict.fromkeys(("muon_learning_rate", "adamw_learning_rate", "weight_decay"), RATE),
     **dict.fromkeys(("name", "start"), ("a string", lambda value: isinstance(value, str))),
+    "start_share": ("a number from 0 to 1", partial(is_number, most=1)),
     "context_rows": ("two rising positive integers", partial(are_bounds, least=1)),
     "precision": ("'float32' or 'bfloat16'", lambda value: value in ("float32", "bfloat16")),
     "optimizer": ("'muon' or 'adam'", lambda value: value in ("muon", "adam")),
@@ -65,6 +66,9 @@ class Recipe:
         Checkpoint to begin with, as :func:`sktart.load_checkpoint` takes it; empty for random weights. A gram reasoner
         may have fewer layers there: the other blocks begin as the identity. A decoder may have another number of
         features: those in common are read alike at first.
+    start_share : float
+        Share of the start's weights in those of the finished checkpoint, the rest being the trained ones (Wortsman et
+        al., Robust fine-tuning of zero-shot models, 2022).
     initialise : {"random", "nearest-mean"}
         Weights to begin with where there is no `start`; "nearest-mean" is for decoders, see
         :func:`sktart.reasoners._nearest_mean.start_from_nearest_mean`.
@@ -101,6 +105,7 @@ class Recipe:
     weight_decay: float
     precision: str
     start: str = ""
+    start_share: float = 0.0
     initialise: str = "random"
     optimizer: str = "muon"
     curriculum: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -124,6 +129,8 @@ class Recipe:
             found.append("prior must have a component without from_step, to begin with")
         if not found and isinstance(self.network, DecoderConfig):
             found = _decoder_problems(self, self.network)
+        if not found and self.start_share and not self.start:
+            found.append(f"start_share (={self.start_share}) needs a start")
         if found:
             raise RecipeError(f"recipe {self.name!r}: " + "; ".join(found))
 
@@ -147,8 +154,9 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the content of the JSON file."""
         values = {**asdict(self), "network": self.network.to_dict()}
-        if not self.knowledge:  # recipes from before keep their fingerprints
-            del values["knowledge"]
+        for late in ("knowledge", "start_share"):  # recipes from before keep their fingerprints
+            if not values[late]:
+                del values[late]
         return values
 
     def fingerprint(self) -> str:

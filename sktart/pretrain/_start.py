@@ -14,8 +14,8 @@ from sktart.reasoners._config import GramConfig, ReasonerConfig
 FREE = {"gram": ("n_layers", "pool_message_width"), "decoder": ("n_features",)}
 
 
-def begin_with(module: Reasoner, start: Reasoner, name: str) -> None:
-    """Give a fresh network the weights of `start`, in place, as far as both have them.
+def begin_with(module: Reasoner, start: Reasoner, name: str, share: float = 1.0) -> None:
+    """Give a network the weights of `start`, or a share of them, in place, as far as both have them.
 
     A gram reasoner may have more layers than its start, or read a pool and descriptions where that does not: what is
     fresh leaves the answers for labelled rows as they are. A decoder may have another number of features, and reads
@@ -30,7 +30,7 @@ def begin_with(module: Reasoner, start: Reasoner, name: str) -> None:
     with torch.no_grad():
         for key, value in start.state_dict().items():
             common = tuple(slice(min(sizes)) for sizes in zip(value.shape, weights[key].shape, strict=True))
-            weights[key][common] = value[common]
+            weights[key][common] = weights[key][common].lerp(value[common], share)
 
 
 def _fits(wanted: ReasonerConfig, got: ReasonerConfig) -> bool:

@@ -262,3 +262,16 @@ def test_recipes_of_decoders_run(name, tmp_path):
     recipe = read_recipe(ZOO / "16" / "any" / name / "recipe.json")
     assert pretrain(replace(recipe, steps=2, steps_per_epoch=1), tmp_path, progress=False)
     assert load_folder(tmp_path).reasoner.config == recipe.network
+
+
+def test_a_share_of_the_start_is_in_the_finished_weights_alone(tmp_path, whole):
+    trained = replace(RECIPE, seed=RECIPE.seed + 1, start=str(whole))
+    run(tmp_path / "trained", trained)
+    run(tmp_path / "blended", replace(trained, start_share=0.25))
+    begun, ended, blended = (
+        load_folder(folder).reasoner.state_dict()
+        for folder in (whole, tmp_path / "trained", tmp_path / "blended")
+    )
+    assert any((begun[name] - ended[name]).abs().max() > 1e-4 for name in begun)
+    for name, value in blended.items():
+        torch.testing.assert_close(value, 0.25 * begun[name] + 0.75 * ended[name])

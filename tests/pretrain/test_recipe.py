@@ -50,12 +50,16 @@ CHANGES = {
     "optimizer": "adam",
     "curriculum": {"context_rows": [2, 8, 2, 5]},
     "knowledge": {"pool": 0.5},
+    "start_share": 0.5,
 }
-NEEDED = {"knowledge": {"network": {**VALUES["network"], "pool_message_width": 2}}}
+NEEDED = {
+    "start_share": {"start": "elsewhere"},
+    "knowledge": {"network": {**VALUES["network"], "pool_message_width": 2}},
+}
 
 
 def test_fingerprint_changes_with_each_value_and_not_with_the_order_of_keys():
-    assert set(CHANGES) == (set(VALUES) | set(DEFAULTS) | {"knowledge"}) - {
+    assert set(CHANGES) == (set(VALUES) | set(DEFAULTS) | {"knowledge", "start_share"}) - {
         "initialise"
     }  # one choice only for this family
     reference = recipe_from_dict(VALUES).fingerprint()
@@ -69,7 +73,7 @@ def test_fingerprint_changes_with_each_value_and_not_with_the_order_of_keys():
 
 
 def test_a_recipe_without_knowledge_keeps_the_fingerprint_that_it_had_before_there_was_any():
-    assert "knowledge" not in recipe_from_dict(VALUES).to_dict()
+    assert not {"knowledge", "start_share"} & set(recipe_from_dict(VALUES).to_dict())
     assert recipe_from_dict({**VALUES, "knowledge": {}}) == recipe_from_dict(VALUES)
 
 
@@ -83,7 +87,7 @@ def test_a_component_is_written_as_it_was_given():
             "context_rows": [4, 6],
             "options": {"scale": [1, 2]},
         },
-        **{"balanced": 0.5, "unit_rows": 1, "label_noise": 0, "projected": 0.1},
+        **{"balanced": 0.5, "warped": 0.2, "unit_rows": 1, "label_noise": 0, "projected": 0.1},
     }
     priors = [[COMPONENT], [{**COMPONENT, "options": {}}], [every], [{**every, "options": {"scale": [1, 3]}}]]
     recipes = [recipe_from_dict({**VALUES, "prior": prior}) for prior in priors]
@@ -96,6 +100,8 @@ def test_a_component_is_written_as_it_was_given():
 KNOWING = {**VALUES["network"], "pool_message_width": 2}
 COMPONENT_KEYS = r"a component has the keys \['balanced', .*\]: missing "
 WRONG = [
+    ({"start_share": 0.5}, r"start_share \(=0.5\) needs a start"),
+    ({"start_share": 1.5, "start": "x"}, "start_share must be a number from 0 to 1, got 1.5"),
     ({"query_rows": 0}, "query_rows must be a positive integer, got 0"),
     ({"steps": 4.0}, "steps must be a positive integer, got 4.0"),
     ({"groups": True}, "groups must be a positive integer, got True"),
