@@ -91,9 +91,9 @@ class TartTransformer(CallbackSupportMixin, ClassNamePrefixFeaturesOutMixin, Tra
         - a function from a list of str, or a numeric array, to an array of shape (n, width).
     adapt : None, "contrastive" or dict, default=None
         None leaves the encoder as it is. ``"contrastive"`` trains a copy of a sentence-transformers model on the
-        labelled texts given to ``fit``, so that those of a class come together. With MiniLM on one core that takes from
-        40 seconds to some minutes, by the length of the texts and not by their number. A dict has settings of it:
-        ``"steps"`` of training (20, with 16 texts each), ``"learning_rate"`` (2e-4), and ``"folds"`` (2). Rows
+        labelled texts given to ``fit``, so that those of a class come together. With MiniLM on one core that takes
+        one to five minutes, by the length of the texts and not by their number. A dict has settings of it:
+        ``"steps"`` of training (40, with 16 texts each), ``"learning_rate"`` (1e-4), and ``"folds"`` (2). Rows
         with a missing label are not trained on.
         ``fit_transform(X, y)`` gives each labelled row the vector of a model that was trained without its label:
         in that many folds, each with a training of its own. Otherwise a classifier on these rows would find them

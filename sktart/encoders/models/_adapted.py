@@ -94,7 +94,7 @@ def assign_folds(
     --------
     >>> codes = np.array([0, 0, 0, -1, 1, 1])
     >>> assign_folds(list("abacde"), codes, 2, np.random.RandomState(0))
-    array([ 0,  1,  0, -1,  1,  0])
+    array([ 1,  0,  1, -1,  0,  1])
     """
     fold = np.full(len(codes), -1)
     if n_folds == 1:

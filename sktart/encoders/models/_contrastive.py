@@ -26,8 +26,8 @@ _MAX_TOKENS = 128  # of a text in training; only that many are read, which bound
 class Adaptation:
     """How an encoder is trained on labelled texts; documented at ``TartTransformer``."""
 
-    steps: int = 20
-    learning_rate: float = 2e-4
+    steps: int = 40
+    learning_rate: float = 1e-4
     folds: int = 2
 
 
