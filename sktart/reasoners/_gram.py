@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sktart.reasoners._base import Reasoner
+from sktart.reasoners._base import TILE, Reasoner
 from sktart.reasoners._class_groups import answer_in_groups, read_in_groups
 from sktart.reasoners._config import GramConfig
 from sktart.reasoners._descriptions import N_SCALARS as N_DESCRIPTION_SCALARS
@@ -41,6 +41,9 @@ GROUP_SIZE = 20
 OPEN_GROUPS = 4
 # Queries that look for their groups at once, whole tiles of them: bounds memory.
 GROUP_QUERIES = 64
+# Fewest features with which half a tile will do, where rows are summed: torch takes another kernel for products of less
+# than 400 multiplications.
+HALF_TILE_FEATURES = 64
 # Numbers in the keys and values of layers that look at near rows, which queries find among more landmarks.
 MAX_KEY_ELEMENTS = 2**25
 # Numbers in the tokens that are updated at once where rows are summed.
@@ -116,6 +119,11 @@ class GramReasoner(Reasoner):
         """Return how many contexts of a size one call may read: a large one, or one of many classes, alone."""
         is_large = n_rows > MAX_EXACT_ROWS or n_classes > MAX_CLASSES
         return 1 if is_large else super().contexts_at_once(n_rows, n_classes)
+
+    def tile(self, context: Context) -> int:
+        """Return of how many rows queries come in multiples: of fewer where all products are large."""
+        ridge = context.ridge
+        return TILE // 2 if ridge.is_summed and ridge.centre.shape[2] >= HALF_TILE_FEATURES else TILE
 
     def loss(
         self,
@@ -260,7 +268,7 @@ class GramReasoner(Reasoner):
         # There may be many groups, and each is a channel; inside of them, many queries at once fill whole tiles.
         parts = query_x.split(GROUP_QUERIES, dim=1)
         logits = torch.cat([self._answer(context, part) for part in parts], dim=1)
-        return answer_in_groups(self._answer, OPEN_GROUPS, context, query_x, logits)
+        return answer_in_groups(self._answer, self.tile, OPEN_GROUPS, context, query_x, logits)
 
     def _answer(self, context: Context, query_x: Tensor) -> Tensor:
         """Answer as if there were no groups of classes; where there are, of the groups themselves."""
