@@ -31,6 +31,10 @@ from sktart.reasoners._ridge import STRENGTHS
 MAX_ATTENTION_ELEMENTS = 2**24
 # With more rows than this, attention looks at landmarks, and cost grows with the number of rows.
 MAX_EXACT_ROWS = 512
+# With more labelled rows than any task of training has, answers are too sure: logits shrink by a power of their number.
+MAX_SURE_ROWS = 1024
+DOUBT = 0.1
+LEAST_SURE = 0.8
 N_LANDMARKS = 512
 LEAST_LANDMARKS = 8
 # The ridge regression along whose predictions they are spread.
@@ -288,7 +292,10 @@ class GramReasoner(Reasoner):
             if torch.is_grad_enabled():
                 layer = block.for_training(layer, context.landmarks[0], context.sizes)
             h = block(h, view, layer)
-        return self._read_out(h, linear)
+        # Exactly 1 up to `MAX_SURE_ROWS`.
+        log_ratio = context.sizes.exponents[:, 1] - math.log(MAX_SURE_ROWS)
+        sure = (-DOUBT * log_ratio.clamp_min(0)).exp().clamp_min(LEAST_SURE)
+        return self._read_out(h, linear) * sure[:, None, None]
 
     def _blocks(self) -> list[GramBlock]:
         return list(cast("Iterable[GramBlock]", self.blocks))
