@@ -85,6 +85,7 @@ def on_dask(folder: Path, out: Path) -> float:
         "threads_per_worker": 1,
         "memory_limit": None,
         "dashboard_address": None,
+        "silence_logs": 50,  # what workers say when they are closed
     }
     with LocalCluster(**options) as cluster, Client(cluster):
         start = perf_counter()

@@ -1,7 +1,7 @@
 """Time TabICL's and TabPFN's networks, with random weights, beside ours: fit and 500 predictions.
 
     pip install -c constraints.txt torch && pip install -c constraints.txt -e '.[test]' tabicl tabpfn
-    python -m benchmarks.timings.peers --rows 256 1024 4096 --classes 2 10
+    python -m benchmarks.timings.peers --rows 256 1024 4096 --classes 2 10 --repeats 1
 
 In an environment of its own. **Their weights are random: nothing is said of accuracy, and none is computed.** Each
 network has the shape that its package has by default. It answers in one forward pass of a single ensemble member, in
