@@ -149,7 +149,8 @@ def measure(engine: str, folder: Path) -> tuple[float, float, pd.DataFrame]:
     )
     seconds = json.loads((out / "seconds.json").read_text())
     memory = max(int(file.read_text()) for file in (out / "memory").iterdir()) / 2**20
-    return seconds, memory, pd.read_parquet(out / "answers").sort_values("row", ignore_index=True)[list(META)]
+    answers = pd.read_parquet(out / "answers").sort_values("row", ignore_index=True)
+    return seconds, memory, answers[list(META)].astype(META.dtypes)
 
 
 def main(argv: list[str] | None = None) -> None:
