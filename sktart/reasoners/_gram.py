@@ -44,7 +44,7 @@ MAX_CLASSES = 64
 GROUP_SIZE = 20
 OPEN_GROUPS = 4
 # Queries that look for their groups at once, whole tiles of them: bounds memory.
-GROUP_QUERIES = 64
+GROUP_QUERIES = 32
 # Fewest features with which half a tile will do, where rows are summed: torch takes another kernel for products of less
 # than 400 multiplications.
 HALF_TILE_FEATURES = 64
