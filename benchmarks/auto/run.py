@@ -199,4 +199,5 @@ def main(argv: list[str] | None = None) -> None:
     warnings.filterwarnings("ignore")
     rows = measure(args)
     print(machine(), "\n")
-    print(summary(rows))
+    for modality, part in rows.groupby("modality", sort=False):
+        print(f"{modality}\n\n{summary(part)}\n")

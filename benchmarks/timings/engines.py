@@ -85,6 +85,7 @@ def on_dask(folder: Path, out: Path) -> float:
         "threads_per_worker": 1,
         "memory_limit": None,
         "dashboard_address": None,
+        "silence_logs": 50,  # what workers say when they are closed
     }
     with LocalCluster(**options) as cluster, Client(cluster):
         start = perf_counter()
@@ -148,7 +149,8 @@ def measure(engine: str, folder: Path) -> tuple[float, float, pd.DataFrame]:
     )
     seconds = json.loads((out / "seconds.json").read_text())
     memory = max(int(file.read_text()) for file in (out / "memory").iterdir()) / 2**20
-    return seconds, memory, pd.read_parquet(out / "answers").sort_values("row", ignore_index=True)[list(META)]
+    answers = pd.read_parquet(out / "answers").sort_values("row", ignore_index=True)
+    return seconds, memory, answers[list(META)].astype(META.dtypes)
 
 
 def main(argv: list[str] | None = None) -> None:

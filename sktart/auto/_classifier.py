@@ -14,10 +14,11 @@ from sklearn.callback import CallbackSupportMixin
 from sklearn.pipeline import Pipeline
 from sklearn.utils import Tags, check_random_state
 
+from sktart._runtime import import_optional
 from sktart.auto._blend import BlendedClassifier, blend
 from sktart.auto._candidates import DEAREST, PRESETS, Candidate, list_candidates
 from sktart.auto._clock import Clock
-from sktart.auto._encoders import SideBySide, check_frozen
+from sktart.auto._encoders import SideBySide, name_encoders
 from sktart.auto._leaderboard import make_leaderboard, plot_leaderboard
 from sktart.auto._rows import RowReader
 from sktart.auto._scores import Scorer
@@ -42,7 +43,6 @@ from sktart.estimators._validation import (
     one_of,
     optional,
 )
-from sktart.exceptions import MissingExtraError
 from sktart.zoo._registry import list_checkpoints
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         """
         clock = Clock(None if self.time_limit is None else SHARE_FOR_SEARCH * self.time_limit)
         check_params(self, _CONSTRAINTS)
-        _check_extra()
+        import_optional("pandas", "auto")
         if y is None:
             raise ValueError("AutoTartClassifier requires y to be passed, but the target y is None")
         check_lengths(X, y)
@@ -242,7 +242,7 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         candidates = self._candidates()[: self.max_candidates]
         search = Search(task, self._make_encoder, descriptions, clock, scorer, seed, self._tell, self.n_jobs)
         search.run(candidates if scorer is not None else [])
-        self._check_descriptions_are_read(search, candidates)
+        search.check_descriptions_are_read(candidates)
         self.classes_ = task.labels.classes
         self.oof_proba_ = np.full((len(self._prints), len(self.classes_)), np.nan)
         if search.results and scorer is not None:
@@ -289,14 +289,6 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             )
         return descriptions
 
-    def _check_descriptions_are_read(self, search: Search, candidates: Sequence[Candidate]) -> None:
-        is_read = any(made.class_vectors for made in search.encoded.values())
-        if search.class_descriptions is not None and search.results and not is_read:
-            raise ValueError(
-                "class_descriptions need an encoder that reads texts beside the rows; none of "
-                f"{[each.name for each in candidates]} has one: name one in encoders=, or leave them out"
-            )
-
     def _candidates(self) -> list[Candidate]:
         """Return what is tried; `_named` gets the encoders that go by another name than their own."""
         self._named: dict[str, Any] = {}
@@ -309,10 +301,7 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
             at_hand = encoders_at_hand(modality)  # type: ignore[arg-type]
             layers = self._inner_layers(at_hand[:1])
             return list_candidates(self.kind_, at_hand, self.presets, checkpoints, layers=layers)
-        for place, given in enumerate(self.encoders):
-            check_frozen(given)
-            name = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
-            self._named[f"{name}#{place + 1}" if name in self._named else name] = given
+        self._named = name_encoders(self.encoders)
         names = list(self._named)
         layers = self._inner_layers(names[:1])
         # Those that the user names are all used.
@@ -459,10 +448,3 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-
-def _check_extra() -> None:
-    try:
-        import pandas  # noqa: F401
-    except ImportError as error:
-        raise MissingExtraError("AutoTartClassifier needs pandas; run pip install 'sktart[auto]'") from error

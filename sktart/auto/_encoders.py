@@ -34,6 +34,22 @@ def check_frozen(encoder: Any) -> None:
         )
 
 
+def name_encoders(encoders: Sequence[Any]) -> dict[str, Any]:
+    """Return frozen encoders by names that all differ.
+
+    Examples
+    --------
+    >>> list(name_encoders(["wordllama", len, len]))
+    ['wordllama', 'len', 'len#3']
+    """
+    named: dict[str, Any] = {}
+    for place, given in enumerate(encoders, 1):
+        check_frozen(given)
+        name = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
+        named[f"{name}#{place}" if name in named else name] = given
+    return named
+
+
 class SideBySide(TransformerMixin, BaseEstimator):
     """Vectors of several encoders in one row, each scaled to unit length.
 

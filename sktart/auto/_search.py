@@ -135,6 +135,15 @@ class Search:
                 self.encoded[names] = self._encode(names)
         return self.encoded[names]
 
+    def check_descriptions_are_read(self, candidates: Sequence[Candidate]) -> None:
+        """Refuse descriptions of classes that no encoder has read."""
+        is_read = any(made.class_vectors for made in self.encoded.values())
+        if self.class_descriptions is not None and self.results and not is_read:
+            raise ValueError(
+                "class_descriptions need an encoder that reads texts beside the rows; none of "
+                f"{[each.name for each in candidates]} has one: name one in encoders=, or leave them out"
+            )
+
     def fit_all(self, candidate: Candidate) -> tuple[Any, Any]:
         """Return what stands behind a candidate's encoders, unfitted, and fitted on all rows."""
         if candidate in self.fitted:

@@ -55,14 +55,15 @@ class Chunks:
     Matrix products over some rows give each of them the same bits, as long as there are no fewer than a tile.
     """
 
-    def __init__(self, dataset: Any, batch_size: int) -> None:
+    def __init__(self, dataset: Any, batch_size: int, tile: int) -> None:
         self.rows = dataset.X
         self.batch_size = batch_size
+        self.tile = tile
 
     def __iter__(self) -> Iterator[tuple[Tensor, Tensor]]:
         for start in range(0, len(self.rows), self.batch_size):
             chunk = self.rows[start : start + self.batch_size]
-            padded = np.zeros((len(chunk) + -len(chunk) % TILE, chunk.shape[1]), chunk.dtype)
+            padded = np.zeros((len(chunk) + -len(chunk) % self.tile, chunk.shape[1]), chunk.dtype)
             padded[: len(chunk)] = chunk
             yield torch.from_numpy(padded), torch.zeros(0)
 
@@ -102,6 +103,7 @@ class ContextNet(NeuralNet):
             ContextModule,
             criterion=nn.Identity,
             iterator_valid=Chunks,
+            iterator_valid__tile=max(map(reasoner.tile, contexts)),
             batch_size=batch_size + -batch_size % TILE,
             train_split=None,
             # Applied to each chunk: numpy sums rows of a table in an order that depends on how many there are.

@@ -15,11 +15,12 @@ MAX_PASS_ELEMENTS = 2**22
 
 
 def log_shares(logits: Tensor) -> Tensor:
-    """Return the logarithm of the softmax over the last dimension, in float64, of whole tiles of rows.
+    """Return the logarithm of the softmax over the last dimension, in float64, of whole or half tiles of rows.
 
     A row has the same bits in any of them: `log_softmax` takes some rows together, and the last ones by themselves.
     """
-    shifted = logits.cpu().double()
+    # In rows: sums over columns have another order for few rows than for many.
+    shifted = logits.cpu().double().contiguous()
     shifted = shifted - shifted.amax(-1, keepdim=True)
     return shifted - shifted.exp().sum(-1, keepdim=True).log()
 
@@ -66,6 +67,10 @@ class Reasoner(nn.Module):
     def contexts_at_once(self, n_rows: int, n_classes: int) -> int:
         """Return how many contexts of a size one call of `read_context` may read."""
         return max(1, MAX_PASS_ELEMENTS // (n_rows**2 * self.config.n_heads))
+
+    def tile(self, context: Any) -> int:
+        """Return of how many rows queries of a context come in multiples."""
+        return TILE
 
     @abstractmethod
     def read_context(

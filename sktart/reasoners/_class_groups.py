@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from sktart.reasoners._base import TILE, log_shares
+from sktart.reasoners._base import log_shares
 from sktart.reasoners._gram_context import Context, centre_and_scale
 
 
@@ -89,6 +89,7 @@ def read_in_groups(
 
 def answer_in_groups(
     answer: Callable[[Context, Tensor], Tensor],
+    tile: Callable[[Context], int],
     n_open: int,
     context: Context,
     query_x: Tensor,
@@ -96,7 +97,8 @@ def answer_in_groups(
 ) -> Tensor:
     """Return log-probabilities (1, M, C) of classes, given the logits (1, M, G) of groups.
 
-    A query looks into its `n_open` most probable groups; in the others it finds all classes equal.
+    A query looks into its `n_open` most probable groups; in the others it finds all classes equal. `tile` says of how
+    many rows the queries of a group come in multiples.
     """
     log_group = log_shares(group_logits).to(group_logits)
     most_probable = log_group.topk(min(n_open, len(context.groups))).indices
@@ -106,7 +108,7 @@ def answer_in_groups(
         inside = log_group.new_full((log_group.shape[1], len(members)), -math.log(len(members)))
         rows = is_open[0, :, number].nonzero()[:, 0]
         if len(rows):
-            tiles = F.pad(query_x[:, rows], (0, 0, 0, -len(rows) % TILE))
+            tiles = F.pad(query_x[:, rows], (0, 0, 0, -len(rows) % tile(group)))
             inside[rows] = log_shares(answer(group, tiles))[0, : len(rows)].to(inside)
         log_proba[..., members] = log_group[..., number : number + 1] + inside
     return log_proba

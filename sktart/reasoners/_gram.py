@@ -18,7 +18,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from sktart.reasoners._base import Reasoner
+from sktart.reasoners._base import TILE, Reasoner
 from sktart.reasoners._class_groups import answer_in_groups, read_in_groups
 from sktart.reasoners._config import GramConfig
 from sktart.reasoners._descriptions import N_SCALARS as N_DESCRIPTION_SCALARS
@@ -31,6 +31,10 @@ from sktart.reasoners._ridge import STRENGTHS
 MAX_ATTENTION_ELEMENTS = 2**24
 # With more rows than this, attention looks at landmarks, and cost grows with the number of rows.
 MAX_EXACT_ROWS = 512
+# With more labelled rows than any task of training has, answers are too sure: logits shrink by a power of their number.
+MAX_SURE_ROWS = 1024
+DOUBT = 0.1
+LEAST_SURE = 0.8
 N_LANDMARKS = 512
 LEAST_LANDMARKS = 8
 # The ridge regression along whose predictions they are spread.
@@ -40,7 +44,10 @@ MAX_CLASSES = 64
 GROUP_SIZE = 20
 OPEN_GROUPS = 4
 # Queries that look for their groups at once, whole tiles of them: bounds memory.
-GROUP_QUERIES = 64
+GROUP_QUERIES = 32
+# Fewest features with which half a tile will do, where rows are summed: torch takes another kernel for products of less
+# than 400 multiplications.
+HALF_TILE_FEATURES = 64
 # Numbers in the keys and values of layers that look at near rows, which queries find among more landmarks.
 MAX_KEY_ELEMENTS = 2**25
 # Numbers in the tokens that are updated at once where rows are summed.
@@ -116,6 +123,11 @@ class GramReasoner(Reasoner):
         """Return how many contexts of a size one call may read: a large one, or one of many classes, alone."""
         is_large = n_rows > MAX_EXACT_ROWS or n_classes > MAX_CLASSES
         return 1 if is_large else super().contexts_at_once(n_rows, n_classes)
+
+    def tile(self, context: Context) -> int:
+        """Return of how many rows queries come in multiples: of fewer where all products are large."""
+        ridge = context.ridge
+        return TILE // 2 if ridge.is_summed and ridge.centre.shape[2] >= HALF_TILE_FEATURES else TILE
 
     def loss(
         self,
@@ -260,7 +272,7 @@ class GramReasoner(Reasoner):
         # There may be many groups, and each is a channel; inside of them, many queries at once fill whole tiles.
         parts = query_x.split(GROUP_QUERIES, dim=1)
         logits = torch.cat([self._answer(context, part) for part in parts], dim=1)
-        return answer_in_groups(self._answer, OPEN_GROUPS, context, query_x, logits)
+        return answer_in_groups(self._answer, self.tile, OPEN_GROUPS, context, query_x, logits)
 
     def _answer(self, context: Context, query_x: Tensor) -> Tensor:
         """Answer as if there were no groups of classes; where there are, of the groups themselves."""
@@ -280,7 +292,10 @@ class GramReasoner(Reasoner):
             if torch.is_grad_enabled():
                 layer = block.for_training(layer, context.landmarks[0], context.sizes)
             h = block(h, view, layer)
-        return self._read_out(h, linear)
+        # Exactly 1 up to `MAX_SURE_ROWS`.
+        log_ratio = context.sizes.exponents[:, 1] - math.log(MAX_SURE_ROWS)
+        sure = (-DOUBT * log_ratio.clamp_min(0)).exp().clamp_min(LEAST_SURE)
+        return self._read_out(h, linear) * sure[:, None, None]
 
     def _blocks(self) -> list[GramBlock]:
         return list(cast("Iterable[GramBlock]", self.blocks))

@@ -164,12 +164,12 @@ def test_classes_without_a_labelled_row_are_not_grouped(reasoner, groups):
     assert answer(reasoner, task).shape == (1, 5, 7)
 
 
-@pytest.mark.parametrize("n_rows, n_classes", [(600, 2), (150, 70), (700, 70)])
-def test_row_has_the_same_bits_alone_shuffled_and_after_a_pickle(n_rows, n_classes):
+@pytest.mark.parametrize("n_rows, n_classes, d", [(600, 2, 20), (600, 2, 50), (150, 70, 20), (700, 70, 50)])
+def test_row_has_the_same_bits_alone_shuffled_and_after_a_pickle(n_rows, n_classes, d):
     rng = np.random.default_rng(n_rows)
     y = np.arange(n_rows) % n_classes
-    X = rng.normal(size=(n_rows, 20)) + 2 * rng.normal(size=(n_classes, 20))[y]
-    queries = rng.normal(size=(gram.GROUP_QUERIES + 37, 20))
+    X = rng.normal(size=(n_rows, d)) + 2 * rng.normal(size=(n_classes, d))[y]
+    queries = rng.normal(size=(gram.GROUP_QUERIES + 37, d))
     model = TartReasoner().fit(X, y)
     everything = model.predict_proba(queries)
     some = slice(gram.GROUP_QUERIES - 9, gram.GROUP_QUERIES + 9)
@@ -215,9 +215,21 @@ def test_more_features_than_rows_are_read_exactly(reasoner):
 def test_tokens_of_a_context_are_not_kept(reasoner, n):
     task, _ = draw(0, n=n)
     with torch.inference_mode():
-        _, pool_logits = reasoner._read(task["context_x"], task["context_y"], N_CLASSES)
+        _, pool_logits = reasoner._read(task["context_x"], task["context_y"], N_CLASSES, *[None] * 4)
     assert pool_logits.shape == (1, 0, N_CLASSES)
     assert pool_logits.untyped_storage().nbytes() == 0
+
+
+def test_answers_are_less_sure_with_more_rows_than_in_training(reasoner, monkeypatch):
+    task, _ = draw(0)
+    sure = answer(reasoner, task)
+    monkeypatch.setattr(gram, "MAX_SURE_ROWS", 10)
+    torch.testing.assert_close(answer(reasoner, task), (sure.log() * 4**-gram.DOUBT).softmax(-1))
+    monkeypatch.setattr(gram, "MAX_SURE_ROWS", 1)
+    torch.testing.assert_close(answer(reasoner, task), (sure.log() * gram.LEAST_SURE).softmax(-1))
+    # What all checkpoints answer up to there keeps its bits.
+    monkeypatch.setattr(gram, "MAX_SURE_ROWS", 40)
+    assert torch.equal(answer(reasoner, task), sure)
 
 
 def test_many_rows_are_worth_reading():
