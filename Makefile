@@ -70,6 +70,8 @@ release-check: $(READY)  ## build wheel and sdist, try both outside of the repos
 
 pretrain: $(READY)  ## train the default checkpoint by its recipe; the same command goes on after a stop
 	$(BIN)/sktart pretrain zoo/any/any/gram-base-first/recipe.json --out runs/gram-base-first
+	$(BIN)/sktart pretrain zoo/any/any/gram-base-second/recipe.json --out runs/gram-base-second
+	$(BIN)/sktart pretrain zoo/any/any/gram-base-third/recipe.json --out runs/gram-base-third
 	$(BIN)/sktart pretrain zoo/any/any/gram-base/recipe.json --out runs/gram-base
 	$(BIN)/sktart evaluate runs/gram-base --save
 
