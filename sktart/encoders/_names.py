@@ -5,7 +5,7 @@ from __future__ import annotations
 from sktart.encoders._locate import HubModel
 from sktart.encoders.packaged._packages import PACKAGED, PackagedModel
 
-# About, of the weights of a download, by the list of models of MTEB in November 2026; those of others are not known here.
+# About, of the weights of a download, by the list of models of MTEB in November 2026. Those of others are not known.
 MEGABYTES = {
     **{"all-MiniLM-L6-v2": 91, "multilingual-e5-small": 449, "multilingual-e5-base": 1061},
     **{"multilingual-e5-large": 2136, "e5-small-v2": 127, "e5-base-v2": 418, "e5-large-v2": 1278},
