@@ -36,11 +36,10 @@ def pretrain(
 
     began = time.monotonic()
     finished = _loop.pretrain(read_recipe(recipe), out, minutes=minutes, device=device, progress=not quiet)
-    if place()[0] > 0:
-        pass  # the first process speaks for all
-    elif as_json:
+    speaks = place()[0] == 0  # the first process, for all
+    if speaks and as_json:
         print_json({"folder": str(out), "finished": finished})
-    else:
+    elif speaks:
         typer.echo(f"{'finished' if finished else 'paused, run the same command to go on'}: {out}")
     # skorch ends a training in the same way after Ctrl-C as when the time is over.
     if not finished and (minutes is None or time.monotonic() < began + 60 * minutes):

@@ -96,8 +96,8 @@ class Trainee:
         adaptation: Adaptation,
         rng: np.random.RandomState,
         bar: Any,
-    ) -> Weights:
-        """Return the weights after training on texts with the codes of their classes, and leave them in place."""
+    ) -> None:
+        """Train on texts with the codes of their classes; the weights stay in place."""
         import torch
 
         self.reset()
@@ -123,7 +123,6 @@ class Trainee:
                 schedule.step()
                 bar.update(1)
         self.model.max_seq_length = limit
-        return self.weights()
 
     def reset(self) -> None:
         """Put the weights of the start in place."""

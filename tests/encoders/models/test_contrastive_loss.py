@@ -88,9 +88,10 @@ def test_each_training_begins_at_the_same_weights_and_leaves_the_limit_of_tokens
 
     trainee, bar = Trainee(model, None), Bar()
     texts, codes = ["good film", "good plot", "bad film", "bad plot"], np.array([0, 0, 1, 1])
-    found = [
-        trainee.train(texts, codes, Adaptation(steps=2), np.random.RandomState(0), bar) for _ in range(2)
-    ]
+    found = []
+    for _ in range(2):
+        trainee.train(texts, codes, Adaptation(steps=2), np.random.RandomState(0), bar)
+        found.append(trainee.weights())
     assert bar.steps == 4
     assert all((found[0][name] == found[1][name]).all() for name in found[0])
     assert any(
