@@ -11,8 +11,10 @@ REASONER = "TartReasoner"
 LINEAR = "LogisticRegressionCV"
 TREES = "HistGradientBoostingClassifier"
 UNIT_ROWS, COMPONENTS = "unit rows", "components"
+# Comes before the name of an encoder that learns from labelled rows: in each fold, from those of that fold.
+ADAPTED = "adapted "
 # How long fits take, as multiples of each other and roughly, until one was seen.
-COSTS = {REASONER: 1.0, LINEAR: 5.0, TREES: 20.0}
+COSTS = {REASONER: 1.0, LINEAR: 5.0, TREES: 20.0, ADAPTED: 2000.0}
 
 
 @dataclass(frozen=True)
@@ -24,7 +26,7 @@ class Candidate:
     encoders : tuple of str
         Frozen encoders whose vectors stand side by side; none passes rows on.
     preparation : str
-        What is learned of vectors, or of rows: a key of `PREPARATIONS`.
+        What is learned of vectors, or of rows: a key of `PREPARATIONS`, or `ADAPTED` and the name of an encoder.
     classifier : str
         A key of `CLASSIFIERS`.
     """
@@ -32,6 +34,11 @@ class Candidate:
     encoders: tuple[str, ...]
     preparation: str
     classifier: str
+
+    @property
+    def kind_of_cost(self) -> str:
+        """What other candidates cost about as much: a key of `COSTS`, or a checkpoint's classifier."""
+        return ADAPTED if self.preparation.startswith(ADAPTED) else self.classifier
 
     @property
     def name(self) -> str:
@@ -68,6 +75,7 @@ def list_candidates(
     checkpoints: Sequence[str] = (),
     *,
     layers: Sequence[str] = (),
+    trainable: Sequence[str] = (),
     all_encoders: bool = False,
 ) -> list[Candidate]:
     """Return what is tried for rows of a kind, in a fixed order.
@@ -82,6 +90,8 @@ def list_candidates(
         Names in the zoo, beside the default.
     layers : sequence of str
         Inner layers of the strongest encoder, which are encoders of their own.
+    trainable : sequence of str
+        Encoders that may learn from labelled texts.
     all_encoders : bool
         Take all encoders and all that goes with them, whatever the preset.
 
@@ -108,6 +118,5 @@ def list_candidates(
         found += [Candidate((name,), UNIT_ROWS, head) for name in taken for head in (REASONER, LINEAR)]
         found += [Candidate(taken, COMPONENTS, REASONER)]
         found += [Candidate((name,), "", REASONER) for name in layers]
-    # An encoder that learns from labels would come here, with no frozen encoder before it: as a preparation of raw
-    # rows, like "tf-idf", it learns inside the folds.
+        found += [Candidate((), f"{ADAPTED}{name}", REASONER) for name in trainable]
     return found[:most]

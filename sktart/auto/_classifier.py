@@ -25,7 +25,7 @@ from sktart.auto._scores import Scorer
 from sktart.auto._search import ALL_ROWS, Search
 from sktart.auto._task import Task, make_task
 from sktart.auto._texts import TextColumns
-from sktart.encoders import encoders_at_hand, inner_layers
+from sktart.encoders import encoders_at_hand, inner_layers, is_trainable
 from sktart.estimators._callbacks import watched
 from sktart.estimators._classifier import checked_descriptions, plain_settings
 from sktart.estimators._refit import at_one_moment, fits_aside
@@ -297,27 +297,33 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         checkpoints = [info.name for info in of_zoo if info.modality != "any"]
         if modality is None or (self.kind_ == "frame" and not self._reader.text_columns):
             return list_candidates(self.kind_, [], self.presets, checkpoints)
-        if isinstance(self.encoders, str):
-            at_hand = encoders_at_hand(modality)  # type: ignore[arg-type]
-            layers = self._inner_layers(at_hand[:1])
-            return list_candidates(self.kind_, at_hand, self.presets, checkpoints, layers=layers)
-        self._named = name_encoders(self.encoders)
-        names = list(self._named)
-        layers = self._inner_layers(names[:1])
-        # Those that the user names are all used.
+        is_auto = isinstance(self.encoders, str)
+        self._named = {} if is_auto else name_encoders(self.encoders)
+        names = encoders_at_hand(modality) if is_auto else list(self._named)  # type: ignore[arg-type]
+        tries_all = self.presets == DEAREST
         return list_candidates(
-            self.kind_, names, self.presets, checkpoints, layers=layers, all_encoders=len(names) > 1
+            self.kind_,
+            names,
+            self.presets,
+            checkpoints,
+            layers=self._inner_layers(names[:1]) if tries_all else (),
+            trainable=self._trainable(names)[:1] if tries_all and self.kind_ == "text" else (),
+            all_encoders=not is_auto and len(names) > 1,  # those that the user names are all used
         )
 
     def _inner_layers(self, strongest: Sequence[str]) -> list[str]:
-        """Return names of layers of the strongest encoder, where they are tried; `_named` gets what reads with them."""
+        """Return names of layers of the strongest encoder; `_named` gets what reads with them."""
         made = {}
-        for name in strongest if self.presets == DEAREST else ():
+        for name in strongest:
             encoder = self._named.get(name, name)
             for layer in inner_layers(encoder) if isinstance(encoder, str) else ():
                 made[f"{name} layer {layer}"] = self._make_transformer(encoder).set_params(layer=layer)
         self._named.update(made)
         return list(made)
+
+    def _trainable(self, names: Sequence[str]) -> list[str]:
+        given = [self._named.get(name, name) for name in names]
+        return [encoder for encoder in given if isinstance(encoder, str) and is_trainable(encoder)]
 
     def _make_encoder(self, names: tuple[str, ...]) -> Any:
         made = [(name, self._make_transformer(self._named.get(name, name))) for name in names]

@@ -17,7 +17,7 @@ from sklearn.utils import _safe_indexing, assert_all_finite, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
 
 from sktart.auto._candidates import LINEAR, REASONER, TREES, Candidate
-from sktart.auto._preparations import PREPARATIONS
+from sktart.auto._preparations import make_preparation
 from sktart.estimators._classifier import vectors_of_texts
 from sktart.estimators._labels import ClassVectors, merge_labels, split_labels
 from sktart.estimators._reasoner import TartReasoner
@@ -129,7 +129,7 @@ def build_model(candidate: Candidate, codes: NDArray[np.intp], columns: Sequence
         classifier = TartReasoner(checkpoint, random_state=seed)
     else:
         classifier = CLASSIFIERS[candidate.classifier](codes, seed)
-    preparation = PREPARATIONS[candidate.preparation](columns)
+    preparation = make_preparation(candidate.preparation, columns, seed)
     if preparation is None:
         return classifier
     return Pipeline([("prepare", preparation), ("classify", classifier)])

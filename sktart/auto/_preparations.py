@@ -14,7 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
-from sktart.auto._candidates import COMPONENTS, UNIT_ROWS
+from sktart.auto._candidates import ADAPTED, COMPONENTS, UNIT_ROWS
 from sktart.auto._table import TableVectors
 from sktart.auto._texts import VECTOR
 from sktart.estimators._transformer import TartTransformer
@@ -73,6 +73,27 @@ def reason_to_skip(preparation: str, vectors: Any) -> str | None:
     if preparation == COMPONENTS and vectors.shape[1] <= MOST_COMPONENTS:
         return f"rows have no more than {MOST_COMPONENTS} columns"
     return None
+
+
+def make_preparation(name: str, columns: Sequence[str], seed: int) -> Any:
+    """Return what is learned before the classifier, unfitted; None for nothing.
+
+    Parameters
+    ----------
+    name : str
+        That of a candidate's preparation.
+    columns : sequence of str
+        Names of the columns of rows, if any.
+    seed : int
+        Of an encoder that is trained.
+    """
+    if name.startswith(ADAPTED):
+        encoder = name.removeprefix(ADAPTED)
+        # The search has it at hand already.
+        return TartTransformer(
+            encoder, adapt="contrastive", local_files_only=True, progress=False, random_state=seed
+        )
+    return PREPARATIONS[name](columns)
 
 
 # Each takes the names of columns, if rows have any.

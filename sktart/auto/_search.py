@@ -212,8 +212,8 @@ class Search:
         labelled = trial.proba[self.task.labels.labelled]
         error = self.scorer.standard_error(labelled[np.isfinite(labelled[:, 0])], self.seed)
         self.score_seconds = max(self.score_seconds, (time.monotonic() - began) / N_RESAMPLES)
-        longest = self.fit_seconds.get(candidate.classifier, 0.0)
-        self.fit_seconds[candidate.classifier] = max(longest, trial.fit_seconds)
+        longest = self.fit_seconds.get(candidate.kind_of_cost, 0.0)
+        self.fit_seconds[candidate.kind_of_cost] = max(longest, trial.fit_seconds)
         if trial.on_all_rows is not None:
             self.fitted[candidate] = trial.on_all_rows
         a_row = trial.predict_seconds + made.seconds_a_row
@@ -222,9 +222,9 @@ class Search:
     def _expected(self, candidate: Candidate) -> float:
         """Return the seconds that a fit may take: as long as the longest of its kind, or a guess by another kind."""
         seen = self.fit_seconds
-        if candidate.classifier in seen:
-            return seen[candidate.classifier]
-        cost = COSTS.get(candidate.classifier, 1.0)
+        if candidate.kind_of_cost in seen:
+            return seen[candidate.kind_of_cost]
+        cost = COSTS.get(candidate.kind_of_cost, 1.0)
         return max((cost / COSTS.get(name, 1.0) * seconds for name, seconds in seen.items()), default=0.0)
 
     def _keep_reserve(self) -> None:

@@ -2,7 +2,7 @@
 
 from sktart.encoders._auto import choose_encoder, encoders_at_hand
 from sktart.encoders._base import Encoder
-from sktart.encoders._layers import inner_layers, is_slow_to_load
+from sktart.encoders._layers import inner_layers, is_slow_to_load, is_trainable
 from sktart.encoders._names import SHORT_NAMES
 from sktart.encoders._options import ModelOptions
 from sktart.encoders._resolve import reads_only_text, resolve_encoder
@@ -24,6 +24,7 @@ __all__ = [
     "encoders_at_hand",
     "inner_layers",
     "is_slow_to_load",
+    "is_trainable",
     "reads_only_text",
     "resolve_encoder",
     "with_memory",

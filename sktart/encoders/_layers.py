@@ -1,4 +1,4 @@
-"""What is told of models of transformers before they are loaded: inner layers, and whether it takes long."""
+"""What is told of models before they are loaded: inner layers, whether they can learn, and whether it takes long."""
 
 from __future__ import annotations
 
@@ -21,20 +21,37 @@ def inner_layers(name: str) -> list[int]:
     >>> inner_layers("pythia-6.9b")
     []
     """
-    try:
-        found = find_source(name)
-        if isinstance(found, PackagedModel):
-            return []
-        folder = found if isinstance(found, Path) else locate(found, local_files_only=True)
-    except (EncoderError, MissingExtraError):
-        return []
-    if kind_of(folder) != "transformers":
+    folder = _folder_at_hand(name)
+    if folder is None or kind_of(folder) != "transformers":
         return []
     from transformers import AutoConfig
 
     # Those that narrow in stages count them otherwise.
     depth = getattr(AutoConfig.from_pretrained(folder, local_files_only=True), "num_hidden_layers", 0)
     return sorted({depth * 3 // 4, depth // 2} - {0}, reverse=True)
+
+
+def is_trainable(name: str) -> bool:
+    """Tell whether an encoder on this machine can be trained on labelled texts: a model of sentence-transformers.
+
+    Examples
+    --------
+    >>> is_trainable("wordllama")
+    False
+    """
+    folder = _folder_at_hand(name)
+    return folder is not None and kind_of(folder) == "sentence"
+
+
+def _folder_at_hand(name: str) -> Path | None:
+    """Return the folder of a model on this machine; None where it is not, or no model that libraries wrote."""
+    try:
+        found = find_source(name)
+        if isinstance(found, PackagedModel):
+            return None
+        return found if isinstance(found, Path) else locate(found, local_files_only=True)
+    except (EncoderError, MissingExtraError):
+        return None
 
 
 def is_slow_to_load(name: str) -> bool:

@@ -99,6 +99,20 @@ def test_the_thorough_preset_tries_what_seldom_pays(tmp_path):
     assert not tried & set(balanced["candidate"])
 
 
+def test_the_thorough_preset_trains_an_encoder_inside_the_folds(model_folder):
+    folder = str(model_folder)
+    name = f"adapted {folder}, TartReasoner"
+    options = {"encoders": [words, folder], "max_candidates": None, "cv": 2}
+    texts, y = TEXTS[:20], Y[:20]
+    model = auto(presets="thorough", **options).fit(texts, y)
+    line = model.leaderboard_.set_index("candidate").loc[name]
+    assert not line["error"]
+    assert np.isfinite(line["score"])
+    assert name not in set(auto(**options).fit(texts, y).leaderboard_["candidate"])
+    late = auto(presets="thorough", time_limit=5, **options).fit(texts, y)
+    assert late.failures_[name].startswith("skipped")
+
+
 def test_what_would_change_nothing_is_skipped():
     def unit(texts):
         return normalize(np.c_[np.ones(len(texts)), letters(texts)])
