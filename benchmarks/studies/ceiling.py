@@ -72,7 +72,7 @@ def measure(data: DataSet, n_labels: int, seed: int, queries: int) -> dict[str, 
 def rows(args: argparse.Namespace) -> Iterator[dict[str, object]]:
     """Yield a row for each data set, number of labels and seed."""
     for name in args.datasets:
-        data = load(name, args.data, Memory(args.cache, verbose=0))
+        data = load(name, args.data, Memory(args.cache, verbose=0), args.encoder)
         jobs = product(LABELS, range(args.seeds))
         for row in Parallel(args.jobs)(delayed(measure)(data, n, seed, args.queries) for n, seed in jobs):
             if row is not None:
@@ -85,10 +85,11 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--split", choices=SPLITS, default="development")
     parser.add_argument("--datasets", nargs="+", choices=SOURCES, metavar="NAME")
+    parser.add_argument("--encoder", default="minilm")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--queries", type=int, default=500)
     parser.add_argument("--jobs", type=int, default=1)
-    parser.add_argument("--cache", type=Path, default=Path(".cache"))
+    parser.add_argument("--cache", type=Path, default=Path(".cache/joblib"))
     args = parser.parse_args(argv)
     args.datasets = args.datasets or [
         name

@@ -120,7 +120,7 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
                     continue
                 # One process at a time, and a fresh one for each cell.
                 with multiprocessing.get_context("spawn").Pool(1) as pool:
-                    cell = pool.apply(measure, (name, *task, 5 if n_rows <= 512 else 1))
+                    cell = pool.apply(measure, (name, *task, 5 if n_rows <= 1024 else 1))
                 lines.append({"classes": n_classes, "rows": n_rows, "method": name} | cell)
                 print(lines[-1], flush=True)
                 pd.DataFrame(lines).to_csv(args.cells, index=False, float_format="%.5g")
@@ -187,7 +187,9 @@ def main(argv: list[str] | None = None) -> None:
     )
     parser.add_argument("--data", type=Path, help="without it, cells that were measured before are shown")
     parser.add_argument("--cells", type=Path, default=Path("benchmarks/results/size_cells.csv"))
-    parser.add_argument("--rows", type=int, nargs="+", default=[16, 64, 256, 1024, 4096, 10_000, 100_000])
+    parser.add_argument(
+        "--rows", type=int, nargs="+", default=[16, 64, 256, 512, 1024, 4096, 10_000, 100_000]
+    )
     parser.add_argument("--classes", type=int, nargs="+", default=[2, 6, 77, 1000])
     parser.add_argument(
         "--most", type=int, default=800_000, help="rows times classes up to which CV is timed"

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing
 
 from sktart.auto._blend import MOST_ROUNDS
-from sktart.auto._candidates import COSTS, Candidate
+from sktart.auto._candidates import ADAPTED, COSTS, Candidate
 from sktart.auto._clock import Clock, OutOfTime, Skipped
 from sktart.auto._models import build_model, encode_descriptions, fit_model
 from sktart.auto._preparations import reason_to_skip
@@ -28,6 +28,8 @@ from sktart.encoders import is_slow_to_load
 CHUNK, FIRST_CHUNK = 64, 4
 # The first encoder that needs transformers takes so many times longer to load than one of a package, roughly.
 SLOW_LOAD = 10.0
+# Training an encoder takes as long as reading so many rows, or less.
+ROWS_OF_TRAINING = 10_000
 # A fit on all rows takes so many times longer than one on those of a fold.
 ALL_ROWS = 1.5
 
@@ -225,7 +227,11 @@ class Search:
         if candidate.kind_of_cost in seen:
             return seen[candidate.kind_of_cost]
         cost = COSTS.get(candidate.kind_of_cost, 1.0)
-        return max((cost / COSTS.get(name, 1.0) * seconds for name, seconds in seen.items()), default=0.0)
+        guesses = [cost / COSTS.get(name, 1.0) * seconds for name, seconds in seen.items()]
+        alone = self.encoded.get((candidate.preparation.removeprefix(ADAPTED),))
+        if alone is not None:  # an encoder that is trained, and has read all rows before
+            guesses.append(ROWS_OF_TRAINING * alone.seconds_a_row)
+        return max(guesses, default=0.0)
 
     def _keep_reserve(self) -> None:
         """Keep the time in which candidates are mixed, and the first of them, which begins the mixture, is fitted."""

@@ -87,13 +87,17 @@ def predict(
         Path, typer.Option(help="CSV file for the answers, a line for each row.", callback=in_a_folder)
     ],
     proba: Annotated[bool, typer.Option("--proba", help="Add the probability of each class.")] = False,
+    keep: Annotated[
+        list[str] | None,
+        typer.Option(help="Column of the table to copy beside the answers; may be repeated."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Answer rows with a fitted model.
 
     Tables are read in parts, so they need not fit in memory.
 
-    Example: sktart predict model.sktart new.csv --out answers.csv --proba
+    Example: sktart predict model.sktart new.csv --out answers.csv --keep id
     """
     import pandas as pd
 
@@ -101,7 +105,7 @@ def predict(
     temporary = out.with_name(f".{out.name}.tmp")
     n_rows = 0
     try:
-        for names, part in _parts(data, fitted):
+        for names, part in _parts(data, fitted, keep or []):
             answers = pd.DataFrame(names)
             found = fitted.predict_proba(part)
             answers["label"] = fitted.classes_[found.argmax(axis=1)]
@@ -152,21 +156,31 @@ def _load(model: Path) -> Any:
     return fitted
 
 
-def _parts(data: Path, fitted: Any) -> Any:
+def _parts(data: Path, fitted: Any, keep: list[str]) -> Any:
     """Yield what names rows in the answers, and the rows, part by part."""
     if data.is_dir():
+        if keep:
+            raise ValueError(f"--keep names a column of a table, and {data} is a folder: leave it out")
         files, _ = read_folder(data)
         for start in range(0, len(files), CHUNK):
             yield {"file": files[start : start + CHUNK]}, files[start : start + CHUNK]
         return
+    for name in keep:
+        if name in ("row", "label"):
+            raise ValueError(
+                f"--keep must be no column that the answers have themselves; got {name!r}: rename it"
+            )
     wanted = getattr(fitted, "feature_names_in_", None)
+    # What is only copied stays as it is written.
+    copied = [name for name in keep if wanted is None or name not in wanted]
     begun = 0
-    for part in read_parts(data, CHUNK, words=fitted._reader.word_columns):
+    for part in read_parts(data, CHUNK, words=[*fitted._reader.word_columns, *copied]):
+        kept = {name: take_column(part, name, data).to_numpy() for name in keep}
         if wanted is not None:
             for name in wanted:
                 take_column(part, name, data)
             part = part[list(wanted)]
-        yield {"row": range(begun, begun + len(part))}, part
+        yield {"row": range(begun, begun + len(part))} | kept, part
         begun += len(part)
 
 

@@ -36,9 +36,9 @@ MAX_CHUNK_ELEMENTS = 2**25
 DEFAULT_CHUNK = 256
 # Rows that weights may ask a reasoner for which cannot weigh them.
 MAX_REPEATED = 1_000_000
-# Multiply-adds of reading a context, about a tenth of a second. Where another process takes a core, two threads are
-# many times slower than one.
-MOST_WORK_OF_ONE_THREAD = 2**30
+# Rows, and multiply-adds of reading them, some hundredths of a second. Where another process takes a core, two threads
+# are up to four times slower than one.
+MOST_ROWS_OF_ONE_THREAD, MOST_WORK_OF_ONE_THREAD = 320, 2**30
 
 
 class BaseInContext(CallbackSupportMixin, BaseEstimator):
@@ -112,7 +112,8 @@ class BaseInContext(CallbackSupportMixin, BaseEstimator):
         if len(drawn[0].pool) < len(known.pool):
             warn_of_draw(len(drawn[0].pool), len(known.pool))
         n_rows = len(drawn[0].labelled) + len(drawn[0].pool)
-        is_small = n_rows * known.n_classes * reasoner.n_weights < MOST_WORK_OF_ONE_THREAD
+        work = n_rows * known.n_classes * reasoner.n_weights
+        is_small = n_rows <= MOST_ROWS_OF_ONE_THREAD and work < MOST_WORK_OF_ONE_THREAD
         with one_torch_thread() if is_small else nullcontext():
             return drawn, [part.read(reasoner) for part in drawn]
 

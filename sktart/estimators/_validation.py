@@ -337,8 +337,26 @@ def check_lengths(X: Any, y: Any) -> None:
 
 def validate_queries(estimator: BaseEstimator, X: Any) -> Any:
     """Check rows that a fitted classifier shall answer, and return them as float64."""
+    if _leaves_no_question(estimator, X):
+        return X.astype(np.float64)
     _refuse_all_but_dense_numbers(estimator, X)
     return validate_numbers(estimator, X, reset=False, dtype=np.float64)
+
+
+def _leaves_no_question(estimator: Any, X: Any) -> bool:
+    """Tell at once what a service asks row by row: finite numbers, with no names to compare.
+
+    scikit-learn's checks come to the same, but take as long as a sixth of an answer.
+    """
+    return (
+        type(X) is np.ndarray
+        and X.dtype in FLOATS
+        and X.ndim == 2
+        and len(X) > 0
+        and X.shape[1] == estimator.n_features_in_
+        and not hasattr(estimator, "feature_names_in_")
+        and bool(np.isfinite(X).all())
+    )
 
 
 def warn_of_scale(checkpoint: str, X: Any) -> None:

@@ -7,14 +7,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from contextlib import nullcontext
 from dataclasses import replace
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from sktart._runtime import one_torch_thread
 from sktart.reasoners._base import log_shares
 from sktart.reasoners._gram_context import Context, centre_and_scale
+
+# Rows times classes of a group that one thread reads: two would wait for each other more than they gain.
+SMALL_GROUP = 640
 
 
 def group_classes(means: Tensor, size: int) -> list[Tensor]:
@@ -74,15 +79,17 @@ def read_in_groups(
     for number, members in enumerate(groups):
         known = group_of[y[0]] == number
         unknown = pool_logits[0].argmax(-1) == number if has_pool else slice(0)
-        context, _ = read(
-            x[:, known],
-            torch.searchsorted(members, y[:, known]),
-            len(members),
-            _taken(weight, known),
-            _taken(pool_x, unknown),
-            _taken(pool_weight, unknown),
-            _taken(class_vectors, members),
-        )
+        is_small = int(known.sum()) * len(members) <= SMALL_GROUP
+        with one_torch_thread() if is_small else nullcontext():
+            context, _ = read(
+                x[:, known],
+                torch.searchsorted(members, y[:, known]),
+                len(members),
+                _taken(weight, known),
+                _taken(pool_x, unknown),
+                _taken(pool_weight, unknown),
+                _taken(class_vectors, members),
+            )
         inside.append(context)
     return replace(among, groups=tuple(inside), members=tuple(groups))
 

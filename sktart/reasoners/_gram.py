@@ -48,8 +48,10 @@ GROUP_QUERIES = 32
 # Fewest features with which half a tile will do, where rows are summed: torch takes another kernel for products of less
 # than 400 multiplications.
 HALF_TILE_FEATURES = 64
-# Numbers in the keys and values of layers that look at near rows, which queries find among more landmarks.
-MAX_KEY_ELEMENTS = 2**25
+# In layers that look at near rows, queries find these among more landmarks: so many for each class, as long as all keys
+# and values together have no more numbers than the second.
+N_NEAR_OF_CLASS = 1536
+MAX_KEY_ELEMENTS = 3 * 2**23
 # Numbers in the tokens that are updated at once where rows are summed.
 MAX_TOKEN_ELEMENTS = 2**20
 # A query further out than this many context radii is pulled in, so that no input overflows.
@@ -243,7 +245,9 @@ class GramReasoner(Reasoner):
         """
         blocks, (n_classes, _, width) = self._blocks(), h.shape[1:]
         is_near = [block.looks_near(context.sizes) for block in blocks]
-        n_near = MAX_KEY_ELEMENTS // (2 * n_classes * width * max(1, sum(is_near)))
+        n_near = min(
+            N_NEAR_OF_CLASS * n_classes, MAX_KEY_ELEMENTS // (2 * n_classes * width * max(1, sum(is_near)))
+        )
         few, near = (
             landmarks_of(rows.x, rows.weight, rows.y, scores, size, LEAST_LANDMARKS)
             for size in (N_LANDMARKS, max(N_LANDMARKS, n_near))

@@ -49,6 +49,27 @@ def test_answers_of_tables_come_part_by_part(folder, model, name, tmp_path, caps
     assert list(tmp_path.iterdir()) == [out]
 
 
+def test_columns_can_be_copied_beside_the_answers(folder, model, tmp_path, capsys):
+    ids = [f"{number:03d}" for number in range(65)]
+    table, out = tmp_path / "new.csv", tmp_path / "answers.csv"
+    pd.read_csv(folder / "new.csv").assign(id=ids, label="?").to_csv(table, index=False)
+    run_json(capsys, "predict", model, table, "--out", out, "--keep", "id", "--keep", "kind")
+    answers = pd.read_csv(out, dtype={"id": str})
+    assert answers.columns.tolist() == ["row", "id", "kind", "label"]
+    assert answers["id"].tolist() == ids
+    predict = ("predict", model, "--out", out)
+    assert_fails(
+        capsys,
+        "--keep must be no column that the answers have themselves; got 'label'",
+        *predict,
+        table,
+        "--keep",
+        "label",
+    )
+    assert_fails(capsys, "--keep names a column of a table, and", *predict, tmp_path, "--keep", "id")
+    assert_fails(capsys, "has no column 'ids'; did you mean 'id'", *predict, table, "--keep", "ids")
+
+
 def test_summary_in_the_terminal(folder, tmp_path, capsys):
     printed = run(
         capsys, "fit --target label --preset fast", folder / "labelled.csv", "--out", tmp_path / "m.sktart"
