@@ -1,7 +1,7 @@
 """FLAML and AutoGluon, in an environment of their own: python benchmarks/auto/rivals.py NAME FOLDER SECONDS.
 
 The folder holds `known.csv`, with a column of labels, and `asked.csv`. Probabilities are written to `proba.csv` there.
-Nothing else of this repository is imported, so that their environment need not hold it.
+Nothing of this repository is imported, so that their environment need not hold it.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
 
 LABEL = "label of the row"
 
 
-class Rival:
+class Rival(ClassifierMixin, BaseEstimator):
     """One of them, as an estimator; the search runs when it is asked.
 
     Parameters

@@ -2,8 +2,8 @@
 
     python -m benchmarks.studies.patience --data DIR --cells cells.npz
 
-Each search of `benchmarks.auto` is made once. What its candidates say, of rows held out and of queries, is kept in a
-file of `--cells`, and each rule of mixing is tried on all of them.
+Each search of `benchmarks.auto` is made once. What its candidates say, of rows held out and of queries, is kept in the
+file `--cells`, and each rule of mixing is tried on all that is there. A run that was stopped goes on.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ TABLES = "Cars93 Chile lung Tobacco SLID Hdma BudgetFood movies".split()
 Cell = dict[str, Any]
 
 
-def searches(args: argparse.Namespace) -> Iterator[Cell]:
-    """Yield what the candidates of each search say."""
+def searches(args: argparse.Namespace, done: set[tuple[str, int, int]]) -> Iterator[Cell]:
+    """Yield what the candidates of each search say that was not made before."""
     for name in args.datasets:
         modality, rows, y, is_test = read(args.data, name)
         for n_labels in args.labels:
             for seed in range(args.seeds):
                 drawn = draw(rows, y, is_test, n_labels, seed + zlib.crc32(name.encode()))
-                if drawn is not None:
+                if drawn is not None and (name, n_labels, seed) not in done:
                     cell = {"dataset": name, "labels": n_labels, "seed": seed}
                     yield cell | search(modality, args.memory, *drawn)
 
@@ -145,18 +145,13 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--labels", type=int, nargs="+", default=[16, 32, 128])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--memory", default=".cache/auto", help="folder of encodings")
-    parser.add_argument(
-        "--cells", type=Path, required=True, help="file of what candidates said; written if absent"
-    )
+    parser.add_argument("--cells", type=Path, required=True, help="file of what candidates said")
     args = parser.parse_args(argv)
     warnings.filterwarnings("ignore")
-    if not args.cells.exists():
-        found = []
-        for cell in searches(args):
-            found.append(cell)
-            print(*(cell[key] for key in ("dataset", "labels", "seed")), flush=True)
-        args.cells.write_bytes(pickle.dumps(found))
-    cells = pickle.loads(args.cells.read_bytes())
+    cells: list[Cell] = pickle.loads(args.cells.read_bytes()) if args.cells.exists() else []
+    for cell in searches(args, {(each["dataset"], each["labels"], each["seed"]) for each in cells}):
+        cells.append(cell)
+        args.cells.write_bytes(pickle.dumps(cells))
     lines = []
     for cell in cells:
         for name, rule in RULES.items():

@@ -15,6 +15,8 @@ from sktart.estimators._validation import check_fitted
 
 # Members are chosen with replacement, so weights are multiples of one over the number of rounds.
 MOST_ROUNDS = 20
+# The default counts as so many held-out rows: few of them make a wrong choice look good.
+PATIENCE = 64
 
 
 def blend(
@@ -22,8 +24,9 @@ def blend(
 ) -> NDArray[np.float64]:
     """Choose weights of models by a greedy ensemble (Caruana et al. 2004), (K,).
 
-    The first model begins, which is the default, as few rows make a wrong choice look good. Each round adds the one
-    that improves the score of the mean most, and the first round that improves nothing is the last.
+    The first model begins, which is the default. Each round adds the one that improves the score of the mean most, and
+    the first round that improves nothing is the last. The result is averaged with the default again: it counts as its
+    held-out rows, and the default as `PATIENCE`.
 
     Parameters
     ----------
@@ -42,7 +45,11 @@ def blend(
             break
         best, total = scores[place], total + answers[place]
         counts[place] += 1
-    return counts / counts.sum()
+    weights = counts / counts.sum()
+    trust = len(answers[0]) / (len(answers[0]) + PATIENCE)
+    weights *= trust
+    weights[0] += 1 - trust
+    return weights
 
 
 class BlendedClassifier(ClassifierMixin, BaseEstimator):

@@ -13,8 +13,8 @@ TREES = "HistGradientBoostingClassifier"
 UNIT_ROWS, COMPONENTS = "unit rows", "components"
 # Comes before the name of an encoder that learns from labelled rows: in each fold, from those of that fold.
 ADAPTED = "adapted "
-# How long fits take, as multiples of each other and roughly, until one was seen.
-COSTS = {REASONER: 1.0, LINEAR: 5.0, TREES: 20.0, ADAPTED: 2000.0}
+# How long fits take at most, as multiples of each other and roughly, until one was seen.
+COSTS = {REASONER: 1.0, LINEAR: 40.0, TREES: 20.0, ADAPTED: 2000.0}
 
 
 @dataclass(frozen=True)
@@ -73,10 +73,10 @@ def list_candidates(
     encoders: Sequence[str],
     preset: str,
     checkpoints: Sequence[str] = (),
+    all_encoders: bool = False,
     *,
     layers: Sequence[str] = (),
     trainable: Sequence[str] = (),
-    all_encoders: bool = False,
 ) -> list[Candidate]:
     """Return what is tried for rows of a kind, in a fixed order.
 
@@ -88,12 +88,12 @@ def list_candidates(
     preset : {"fast", "balanced", "thorough"}
     checkpoints : sequence of str
         Names in the zoo, beside the default.
+    all_encoders : bool
+        Take all encoders and all that goes with them, whatever the preset.
     layers : sequence of str
         Inner layers of the strongest encoder, which are encoders of their own.
     trainable : sequence of str
         Encoders that may learn from labelled texts.
-    all_encoders : bool
-        Take all encoders and all that goes with them, whatever the preset.
 
     Examples
     --------
@@ -118,5 +118,5 @@ def list_candidates(
         found += [Candidate((name,), UNIT_ROWS, head) for name in taken for head in (REASONER, LINEAR)]
         found += [Candidate(taken, COMPONENTS, REASONER)]
         found += [Candidate((name,), "", REASONER) for name in layers]
-        found += [Candidate((), f"{ADAPTED}{name}", REASONER) for name in trainable]
+        found += [Candidate((), f"{ADAPTED}{name}", REASONER) for name in trainable if kind == "text"]
     return found[:most]

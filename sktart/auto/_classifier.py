@@ -18,14 +18,14 @@ from sktart._runtime import import_optional
 from sktart.auto._blend import BlendedClassifier, blend
 from sktart.auto._candidates import DEAREST, PRESETS, Candidate, list_candidates
 from sktart.auto._clock import Clock
-from sktart.auto._encoders import SideBySide, name_encoders
+from sktart.auto._encoders import SideBySide, first_trainable, name_encoders
 from sktart.auto._leaderboard import make_leaderboard, plot_leaderboard
 from sktart.auto._rows import RowReader
 from sktart.auto._scores import Scorer
 from sktart.auto._search import ALL_ROWS, Search
 from sktart.auto._task import Task, make_task
 from sktart.auto._texts import TextColumns
-from sktart.encoders import encoders_at_hand, inner_layers, is_trainable
+from sktart.encoders import encoders_at_hand, inner_layers
 from sktart.estimators._callbacks import watched
 from sktart.estimators._classifier import checked_descriptions, plain_settings
 from sktart.estimators._refit import at_one_moment, fits_aside
@@ -300,16 +300,12 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
         is_auto = isinstance(self.encoders, str)
         self._named = {} if is_auto else name_encoders(self.encoders)
         names = encoders_at_hand(modality) if is_auto else list(self._named)  # type: ignore[arg-type]
-        tries_all = self.presets == DEAREST
-        return list_candidates(
-            self.kind_,
-            names,
-            self.presets,
-            checkpoints,
-            layers=self._inner_layers(names[:1]) if tries_all else (),
-            trainable=self._trainable(names)[:1] if tries_all and self.kind_ == "text" else (),
-            all_encoders=not is_auto and len(names) > 1,  # those that the user names are all used
-        )
+        more: dict[str, Sequence[str]] = {}
+        if self.presets == DEAREST:
+            more = {"layers": self._inner_layers(names[:1]), "trainable": first_trainable(names, self._named)}
+        # Those that the user names are all used.
+        use_all = not is_auto and len(names) > 1
+        return list_candidates(self.kind_, names, self.presets, checkpoints, use_all, **more)
 
     def _inner_layers(self, strongest: Sequence[str]) -> list[str]:
         """Return names of layers of the strongest encoder; `_named` gets what reads with them."""
@@ -320,10 +316,6 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
                 made[f"{name} layer {layer}"] = self._make_transformer(encoder).set_params(layer=layer)
         self._named.update(made)
         return list(made)
-
-    def _trainable(self, names: Sequence[str]) -> list[str]:
-        given = [self._named.get(name, name) for name in names]
-        return [encoder for encoder in given if isinstance(encoder, str) and is_trainable(encoder)]
 
     def _make_encoder(self, names: tuple[str, ...]) -> Any:
         made = [(name, self._make_transformer(self._named.get(name, name))) for name in names]

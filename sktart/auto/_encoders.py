@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 import numpy as np
@@ -11,6 +11,7 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.preprocessing import normalize
 from sklearn.utils import get_tags
 
+from sktart.encoders import is_trainable
 from sktart.estimators._transformer import TartTransformer
 
 
@@ -48,6 +49,19 @@ def name_encoders(encoders: Sequence[Any]) -> dict[str, Any]:
         name = given if isinstance(given, str) else getattr(given, "__name__", type(given).__name__)
         named[f"{name}#{place}" if name in named else name] = given
     return named
+
+
+def first_trainable(names: Sequence[str], named: Mapping[str, Any]) -> list[str]:
+    """Return the first encoder that can be trained on labelled texts, if there is any.
+
+    Parameters
+    ----------
+    names : sequence of str
+    named : mapping
+        Encoders that go by another name than their own.
+    """
+    encoders = [named.get(name, name) for name in names]
+    return [encoder for encoder in encoders if isinstance(encoder, str) and is_trainable(encoder)][:1]
 
 
 class SideBySide(TransformerMixin, BaseEstimator):

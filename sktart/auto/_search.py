@@ -226,12 +226,11 @@ class Search:
         seen = self.fit_seconds
         if candidate.kind_of_cost in seen:
             return seen[candidate.kind_of_cost]
-        cost = COSTS.get(candidate.kind_of_cost, 1.0)
-        guesses = [cost / COSTS.get(name, 1.0) * seconds for name, seconds in seen.items()]
         alone = self.encoded.get((candidate.preparation.removeprefix(ADAPTED),))
         if alone is not None:  # an encoder that is trained, and has read all rows before
-            guesses.append(ROWS_OF_TRAINING * alone.seconds_a_row)
-        return max(guesses, default=0.0)
+            return ROWS_OF_TRAINING * alone.seconds_a_row
+        cost = COSTS.get(candidate.kind_of_cost, 1.0)
+        return max((cost / COSTS.get(name, 1.0) * seconds for name, seconds in seen.items()), default=0.0)
 
     def _keep_reserve(self) -> None:
         """Keep the time in which candidates are mixed, and the first of them, which begins the mixture, is fitted."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from typing import Annotated, Any
 
 import typer
@@ -42,6 +43,11 @@ def sktart(
     """
 
 
+def _show_in_one_line(message: Warning | str, *_: Any) -> None:
+    """Say what a user can do about, without the line of our code that said it."""
+    print(f"sktart: warning: {' '.join(str(message).split())}", file=sys.stderr)
+
+
 def main(argv: list[str] | None = None) -> int:
     """Run one command; an error of sktart ends in one line on stderr, and nothing raises SystemExit.
 
@@ -63,8 +69,10 @@ def main(argv: list[str] | None = None) -> int:
     argv = sys.argv[1:] if argv is None else argv
     code: Any = 0
     try:
-        # Not app(): that would replace sys.excepthook.
-        typer.main.get_command(app).main(argv, prog_name="sktart")
+        with warnings.catch_warnings():
+            warnings.showwarning = _show_in_one_line  # type: ignore[assignment]
+            # Not app(): that would replace sys.excepthook.
+            typer.main.get_command(app).main(argv, prog_name="sktart")
     except SystemExit as done:
         code = done.code
     except (SktartError, ValueError, OSError) as error:

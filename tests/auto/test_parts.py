@@ -7,7 +7,7 @@ from sklearn.metrics import log_loss
 from sklearn.model_selection import KFold
 
 from sktart import TartTransformer
-from sktart.auto._blend import blend
+from sktart.auto._blend import PATIENCE, blend
 from sktart.auto._candidates import PRESETS, Candidate, list_candidates
 from sktart.auto._clock import Clock, OutOfTime
 from sktart.auto._encoders import SideBySide
@@ -81,6 +81,14 @@ def test_mixture_takes_what_improves_it():
     assert (weights[:2] > 0).all()
     assert score(np.tensordot(weights, answers, 1)) > max(map(score, answers))
     assert blend(score, [answers[0]]).tolist() == [1.0]
+
+
+def test_few_rows_move_the_mixture_little_from_the_default():
+    y = np.resize([0, 1], 8)
+    unsure, right = np.full((8, 2), 0.5), np.eye(2)[y] * 0.8 + 0.1
+    weights = blend(lambda proba: -log_loss(y, proba), [unsure, right])
+    assert weights[1] > 0
+    assert weights[0] > PATIENCE / (8 + PATIENCE)
 
 
 def test_scorer_knows_weights_and_classes_without_a_row():

@@ -70,6 +70,19 @@ def test_columns_can_be_copied_beside_the_answers(folder, model, tmp_path, capsy
     assert_fails(capsys, "has no column 'ids'; did you mean 'id'", *predict, table, "--keep", "ids")
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_warning_is_one_line_without_our_code(tmp_path, capsys):
+    rows = pd.DataFrame({"a": np.arange(21.0), "y": [*np.resize(["low", "high"], 20), "alone"]})
+    rows.to_csv(tmp_path / "t.csv", index=False)
+    assert (
+        main(["fit", str(tmp_path / "t.csv"), "--target", "y", "--out", str(tmp_path / "m"), "--json"]) == 0
+    )
+    lines = [line for line in capsys.readouterr().err.splitlines() if "warning" in line.lower()]
+    assert len(lines) == 1
+    assert lines[0].startswith("sktart: warning: ")
+    assert ".py" not in lines[0]
+
+
 def test_summary_in_the_terminal(folder, tmp_path, capsys):
     printed = run(
         capsys, "fit --target label --preset fast", folder / "labelled.csv", "--out", tmp_path / "m.sktart"
