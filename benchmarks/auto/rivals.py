@@ -17,6 +17,8 @@ import pandas as pd
 from sklearn.base import BaseEstimator, ClassifierMixin
 
 LABEL = "label of the row"
+# A search that takes so many times its seconds is stopped.
+PATIENCE = 5
 
 
 class Rival(ClassifierMixin, BaseEstimator):
@@ -42,12 +44,15 @@ class Rival(ClassifierMixin, BaseEstimator):
         return self
 
     def predict_proba(self, X: Any) -> np.ndarray:
-        """Search, and return the probability of each class."""
+        """Search, and return the probability of each class; NaN where the search fails, or does not end."""
         with tempfile.TemporaryDirectory() as folder:
             self.known.to_csv(Path(folder) / "known.csv", index=False)
             _named(X).to_csv(Path(folder) / "asked.csv", index=False)
             words = [self.python, __file__, self.name, folder, str(self.seconds)]
-            subprocess.run(words, check=True, capture_output=True)
+            try:
+                subprocess.run(words, check=True, capture_output=True, timeout=PATIENCE * self.seconds)
+            except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
+                return np.full((len(X), len(self.classes_)), np.nan)
             return pd.read_csv(Path(folder) / "proba.csv").to_numpy()
 
 
@@ -61,6 +66,11 @@ def run_flaml(known: pd.DataFrame, asked: pd.DataFrame, seconds: float, folder: 
 
     model = AutoML()
     rows, y = known.drop(columns=LABEL), known[LABEL]
+    # It takes no texts of pandas 3 for categories.
+    both = pd.concat([rows, asked])
+    words = [name for name in both if not pd.api.types.is_numeric_dtype(both[name])]
+    kinds = {name: pd.CategoricalDtype(both[name].dropna().unique()) for name in words}
+    rows, asked = rows.astype(kinds), asked.astype(kinds)
     model.fit(rows, y, task="classification", metric="log_loss", time_budget=seconds, seed=0, verbose=0)
     return model.predict_proba(asked)
 
@@ -69,7 +79,10 @@ def run_autogluon(known: pd.DataFrame, asked: pd.DataFrame, seconds: float, fold
     """Return probabilities."""
     from autogluon.tabular import TabularPredictor
 
-    made = TabularPredictor(LABEL, eval_metric="log_loss", verbosity=0, path=str(folder / "models"))
+    kind = (
+        "binary" if known[LABEL].nunique() == 2 else "multiclass"
+    )  # few numbers would count as a regression
+    made = TabularPredictor(LABEL, kind, eval_metric="log_loss", verbosity=0, path=str(folder / "models"))
     return made.fit(known, time_limit=seconds, presets="medium_quality").predict_proba(asked).to_numpy()
 
 
@@ -80,6 +93,13 @@ def main(name: str, place: str, seconds: str) -> None:
     """Answer the rows of a folder."""
     folder = Path(place)
     known, asked = (pd.read_csv(folder / f"{part}.csv") for part in ("known", "asked"))
+    # A column of words may have nothing but numbers in one of the files.
+    words = [
+        name
+        for name in asked
+        if len({pd.api.types.is_numeric_dtype(part[name]) for part in (known, asked)}) > 1
+    ]
+    known, asked = (part.astype(dict.fromkeys(words, str)) for part in (known, asked))
     proba = RIVALS[name](known, asked, float(seconds), folder)
     pd.DataFrame(proba).to_csv(folder / "proba.csv", index=False)
 

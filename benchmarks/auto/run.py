@@ -137,12 +137,15 @@ def measure(args: argparse.Namespace) -> pd.DataFrame:
                     model = fit(X, labels)
                     seconds = time.monotonic() - began
                     proba = model.predict_proba(asked)
+                    ended = np.isfinite(proba).all()
                     found.append(
                         {
                             **cell,
                             "method": method,
-                            "log_loss": log_loss(answers, proba, labels=model.classes_),
-                            "accuracy": float(np.mean(model.classes_[proba.argmax(axis=1)] == answers)),
+                            "log_loss": log_loss(answers, proba, labels=model.classes_) if ended else np.nan,
+                            "accuracy": np.mean(model.classes_[proba.argmax(axis=1)] == answers)
+                            if ended
+                            else np.nan,
                             "seconds": seconds,
                         }
                     )

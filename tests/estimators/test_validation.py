@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from sktart.estimators._reasoner import TartReasoner
 from sktart.estimators._transformer import TartTransformer
 from sktart.estimators._validation import (
     FLAG,
@@ -48,3 +49,18 @@ def test_check_params_reports_all_offenders_at_once():
 def test_parameters_are_checked_before_the_data(name, value, rule):
     with pytest.raises(ValueError, match=f"{name} must be {rule}.*; got {value!r}"):
         TartTransformer(**{name: value}).fit("no data at all")
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_arrays_that_skip_the_checks_are_answered_as_lists_are(dtype):
+    X = np.random.default_rng(0).normal(size=(12, 3)).astype(dtype)
+    model = TartReasoner().fit(X, np.arange(12) % 2)
+    before = X.copy()
+    np.testing.assert_array_equal(model.predict_proba(X), model.predict_proba(X.tolist()))
+    np.testing.assert_array_equal(X, before)
+    with pytest.raises(ValueError, match="X has 2 features, but TartReasoner is expecting 3"):
+        model.predict_proba(X[:, :2])
+    with pytest.raises(ValueError, match="contains NaN"):
+        model.predict_proba(np.where(X > 1, np.nan, X))
+    with pytest.raises(ValueError, match="0 sample"):
+        model.predict_proba(X[:0])
