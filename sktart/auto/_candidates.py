@@ -10,11 +10,11 @@ Kind = Literal["text", "image", "audio", "numbers", "sparse", "frame"]
 REASONER = "TartReasoner"
 LINEAR = "LogisticRegressionCV"
 TREES = "HistGradientBoostingClassifier"
-UNIT_ROWS, COMPONENTS = "unit rows", "components"
+UNIT_ROWS, COMPONENTS, WORD_COUNTS = "unit rows", "components", "tf-idf"
 # Comes before the name of an encoder that learns from labelled rows: in each fold, from those of that fold.
 ADAPTED = "adapted "
 # How long fits take at most, as multiples of each other and roughly, until one was seen.
-COSTS = {REASONER: 1.0, LINEAR: 40.0, TREES: 20.0, ADAPTED: 2000.0}
+COSTS = {REASONER: 1.0, LINEAR: 40.0, TREES: 20.0, WORD_COUNTS: 80.0, ADAPTED: 2000.0}
 
 
 @dataclass(frozen=True)
@@ -38,7 +38,8 @@ class Candidate:
     @property
     def kind_of_cost(self) -> str:
         """What other candidates cost about as much: a key of `COSTS`, or a checkpoint's classifier."""
-        return ADAPTED if self.preparation.startswith(ADAPTED) else self.classifier
+        own = (kind for kind in (WORD_COUNTS, ADAPTED) if self.preparation.startswith(kind))
+        return next(own, self.classifier)
 
     @property
     def name(self) -> str:
@@ -50,7 +51,7 @@ class Candidate:
 
 # Of rows without encoder, for each kind of them: preparation and classifier, the cheapest first.
 _PLAIN: dict[Kind, list[tuple[str, str]]] = {
-    "text": [("tf-idf", LINEAR)],
+    "text": [(WORD_COUNTS, LINEAR)],
     "image": [],
     "audio": [],
     "numbers": [

@@ -14,7 +14,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import Normalizer, StandardScaler
 
-from sktart.auto._candidates import ADAPTED, COMPONENTS, UNIT_ROWS
+from sktart.auto._candidates import ADAPTED, COMPONENTS, UNIT_ROWS, WORD_COUNTS
 from sktart.auto._table import TableVectors
 from sktart.auto._texts import VECTOR
 from sktart.estimators._transformer import TartTransformer
@@ -102,7 +102,7 @@ PREPARATIONS: dict[str, Callable[[Sequence[str]], Any]] = {
     "scaled": lambda columns: StandardScaler(),
     UNIT_ROWS: lambda columns: Normalizer(),
     COMPONENTS: lambda columns: TartTransformer(n_components=MOST_COMPONENTS),
-    "tf-idf": lambda columns: TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)),
+    WORD_COUNTS: lambda columns: TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2)),
     "table": lambda columns: _scaled_table(),
     "table of numbers": lambda columns: TableVectors(),
     "mixed": lambda columns: _mixed(columns, UnitRadius(), _scaled_table()),
