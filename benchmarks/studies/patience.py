@@ -56,7 +56,7 @@ def search(modality: str, memory: str, X: Any, y: np.ndarray, asked: Any, answer
     )
     held_out: list[np.ndarray] = []
 
-    def keep_all(scorer: Any, found: list[np.ndarray]) -> np.ndarray:
+    def keep_all(scorer: Any, found: list[np.ndarray], n_rows: float) -> np.ndarray:
         held_out.extend(found)
         return np.full(len(found), 1 / len(found))
 

@@ -27,6 +27,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from sklearn.cluster import MiniBatchKMeans
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
+from threadpoolctl import threadpool_limits
 
 from benchmarks.fewshot.readers import SOURCES, load, of_split
 from benchmarks.pictures import in_our_style
@@ -75,11 +76,14 @@ def tasks(X: np.ndarray, origin: np.ndarray, n_classes: int, n_rows: int) -> tup
     return (X[rows] + noise).astype(np.float32), y[rows], X[queries]
 
 
-def measure(name: str, X: np.ndarray, y: np.ndarray, queries: np.ndarray, repeats: int) -> dict[str, float]:
+def measure(
+    name: str, X: np.ndarray, y: np.ndarray, queries: np.ndarray, repeats: int, blas_threads: int | None
+) -> dict[str, float]:
     """Return seconds of fit and predictions, milliseconds of one prediction on one thread, and GB of the process."""
     import torch
 
     warnings.simplefilter("ignore")
+    threadpool_limits(blas_threads, user_api="blas")  # as long as the process lives
     make = methods(max(2, min(5, np.bincount(y).min())))[name]
     make().fit(X[:16], np.arange(16) % 2).predict_proba(queries[:16])
     fits, answers = [], []
@@ -120,7 +124,7 @@ def run(args: argparse.Namespace) -> pd.DataFrame:
                     continue
                 # One process at a time, and a fresh one for each cell.
                 with multiprocessing.get_context("spawn").Pool(1) as pool:
-                    cell = pool.apply(measure, (name, *task, 5 if n_rows <= 1024 else 1))
+                    cell = pool.apply(measure, (name, *task, 5 if n_rows <= 1024 else 1, args.blas_threads))
                 lines.append({"classes": n_classes, "rows": n_rows, "method": name} | cell)
                 print(lines[-1], flush=True)
                 pd.DataFrame(lines).to_csv(args.cells, index=False, float_format="%.5g")
@@ -193,6 +197,9 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--classes", type=int, nargs="+", default=[2, 6, 77, 1000])
     parser.add_argument(
         "--most", type=int, default=800_000, help="rows times classes up to which CV is timed"
+    )
+    parser.add_argument(
+        "--blas-threads", type=int, help="of scikit-learn's solvers; left out: as many as they take"
     )
     parser.add_argument("--picture", type=Path)
     args = parser.parse_args(argv)

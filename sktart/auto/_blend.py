@@ -20,7 +20,7 @@ PATIENCE = 64
 
 
 def blend(
-    score: Callable[[NDArray[np.float64]], float], answers: Sequence[NDArray[np.float64]]
+    score: Callable[[NDArray[np.float64]], float], answers: Sequence[NDArray[np.float64]], n_rows: float
 ) -> NDArray[np.float64]:
     """Choose weights of models by a greedy ensemble (Caruana et al. 2004), (K,).
 
@@ -34,6 +34,8 @@ def blend(
         From probabilities (N, C) to a number, larger is better.
     answers : sequence of ndarray of shape (N, C)
         Of each model, for rows that it has not seen.
+    n_rows : float
+        How many rows that are, or the sum of their weights.
     """
     counts = np.zeros(len(answers))
     counts[0] = 1
@@ -46,7 +48,7 @@ def blend(
         best, total = scores[place], total + answers[place]
         counts[place] += 1
     weights = counts / counts.sum()
-    trust = len(answers[0]) / (len(answers[0]) + PATIENCE)
+    trust = n_rows / (n_rows + PATIENCE)
     weights *= trust
     weights[0] += 1 - trust
     return weights

@@ -14,7 +14,7 @@ UNIT_ROWS, COMPONENTS, WORD_COUNTS = "unit rows", "components", "tf-idf"
 # Comes before the name of an encoder that learns from labelled rows: in each fold, from those of that fold.
 ADAPTED = "adapted "
 # How long fits take at most, as multiples of each other and roughly, until one was seen.
-COSTS = {REASONER: 1.0, LINEAR: 40.0, TREES: 20.0, WORD_COUNTS: 80.0, ADAPTED: 2000.0}
+COSTS = {REASONER: 1.0, LINEAR: 10.0, TREES: 20.0, WORD_COUNTS: 80.0, ADAPTED: 2000.0}
 
 
 @dataclass(frozen=True)

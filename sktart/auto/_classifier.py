@@ -351,7 +351,7 @@ class AutoTartClassifier(CallbackSupportMixin, ClassifierMixin, BaseEstimator):
     def _keep_best(self, search: Search, scorer: Scorer) -> None:
         """Choose a mixture by rows that were held out, and fit its members on all rows."""
         scored: NDArray[np.bool_] = np.isfinite(search.results[0].proba[:, 0])
-        weights = blend(scorer, [result.proba[scored] for result in search.results])
+        weights = blend(scorer, [result.proba[scored] for result in search.results], scorer.n_rows)
         # Heavy members first, as long as there is time for them.
         search.clock.reserve = 0.0
         if self.time_limit is not None:

@@ -52,6 +52,11 @@ class Scorer:
         self.answers = Answers(classes[self.seen])
         self.y, self.weight = y, weight
 
+    @property
+    def n_rows(self) -> float:
+        """How many rows are scored, or the sum of their weights."""
+        return float(len(self.y) if self.weight is None else self.weight.sum())
+
     def __call__(self, proba: NDArray[np.float64], rows: NDArray[np.intp] | slice = slice(None)) -> float:
         """Return the score of some rows, larger is better."""
         options = {} if self.weight is None else {"sample_weight": self.weight[rows]}

@@ -22,7 +22,7 @@ from tiny_knowing import save_knowing
 from tiny_models import build_text_encoder
 
 from sktart import AutoTartClassifier, TartTransformer, load, save
-from sktart.auto import BlendedClassifier
+from sktart.auto import BlendedClassifier, _search
 from sktart.auto._texts import VECTOR
 from sktart.encoders import inner_layers
 
@@ -36,6 +36,8 @@ def wide(texts):
 ENCODERS = [words, letters]
 # The principal components that dense rows of sparse ones are made of know no weights.
 KNOWN = {"check_sample_weight_equivalence_on_sparse_data": "components know no weights"}
+# Scaled rows may differ in the last bit, and the reasoner answers in float32: see the test of weights below.
+KNOWN_ON_SOME_MACHINES = {"check_sample_weight_equivalence_on_dense_data": "differences beyond 1e-9"}
 
 
 def auto(**options):
@@ -44,10 +46,27 @@ def auto(**options):
 
 
 @parametrize_with_checks(
-    [AutoTartClassifier(max_candidates=2, random_state=0)], expected_failed_checks=lambda estimator: KNOWN
+    [AutoTartClassifier(max_candidates=2, random_state=0)],
+    expected_failed_checks=lambda estimator: KNOWN | KNOWN_ON_SOME_MACHINES,
+    xfail_strict=False,
 )
 def test_scikit_learn_contract(estimator, check):
     check(estimator)
+
+
+def test_weights_count_as_repeated_rows():
+    rng = np.random.default_rng(0)
+    y = np.tile(np.arange(3), 10)
+    X = rng.normal(size=(30, 4)) + y[:, None]
+    # As in scikit-learn's check: weights in one of two parts, each of which is held out once.
+    weight = np.r_[rng.integers(1, 4, size=15), np.ones(15, dtype=int)]
+    fits = []
+    for times, given in ((np.ones(30, dtype=int), weight), (weight, None)):
+        parts = np.repeat(np.arange(30) < 15, times)
+        cv = [(np.flatnonzero(parts == part), np.flatnonzero(parts != part)) for part in (True, False)]
+        model = auto(encoders="auto", max_candidates=2, cv=cv)
+        fits.append(model.fit(np.repeat(X, times, axis=0), np.repeat(y, times), sample_weight=given))
+    np.testing.assert_allclose(*(model.predict_proba(X) for model in fits), rtol=1e-4, atol=1e-7)
 
 
 def test_all_candidates_of_texts_are_on_the_leaderboard_and_the_mixture_is_kept():
@@ -99,7 +118,7 @@ def test_the_thorough_preset_tries_what_seldom_pays(tmp_path):
     assert not tried & set(balanced["candidate"])
 
 
-def test_the_thorough_preset_trains_an_encoder_inside_the_folds(model_folder):
+def test_the_thorough_preset_trains_an_encoder_inside_the_folds(model_folder, monkeypatch):
     folder = str(model_folder)
     name = f"adapted {folder}, TartReasoner"
     options = {"encoders": [words, folder], "max_candidates": None, "cv": 2}
@@ -109,7 +128,8 @@ def test_the_thorough_preset_trains_an_encoder_inside_the_folds(model_folder):
     assert not line["error"]
     assert np.isfinite(line["score"])
     assert name not in set(auto(**options).fit(texts, y).leaderboard_["candidate"])
-    late = auto(presets="thorough", time_limit=5, **options).fit(texts, y)
+    monkeypatch.setattr(_search, "ROWS_OF_TRAINING", 1e9)
+    late = auto(presets="thorough", time_limit=60, **options).fit(texts, y)
     assert late.failures_[name].startswith("skipped")
 
 

@@ -75,18 +75,18 @@ def test_mixture_takes_what_improves_it():
     def score(proba):
         return -log_loss(y, proba)
 
-    weights = blend(score, answers)
+    weights = blend(score, answers, 200)
     assert weights.sum() == pytest.approx(1)
     assert weights[2] == 0
     assert (weights[:2] > 0).all()
     assert score(np.tensordot(weights, answers, 1)) > max(map(score, answers))
-    assert blend(score, [answers[0]]).tolist() == [1.0]
+    assert blend(score, [answers[0]], 200).tolist() == [1.0]
 
 
 def test_few_rows_move_the_mixture_little_from_the_default():
     y = np.resize([0, 1], 8)
     unsure, right = np.full((8, 2), 0.5), np.eye(2)[y] * 0.8 + 0.1
-    weights = blend(lambda proba: -log_loss(y, proba), [unsure, right])
+    weights = blend(lambda proba: -log_loss(y, proba), [unsure, right], 8)
     assert weights[1] > 0
     assert weights[0] > PATIENCE / (8 + PATIENCE)
 
