@@ -48,9 +48,11 @@ class Rival(ClassifierMixin, BaseEstimator):
         with tempfile.TemporaryDirectory() as folder:
             self.known.to_csv(Path(folder) / "known.csv", index=False)
             _named(X).to_csv(Path(folder) / "asked.csv", index=False)
-            words = [self.python, __file__, self.name, folder, str(self.seconds)]
+            words = [Path(self.python).absolute(), __file__, self.name, folder, str(self.seconds)]
             try:
-                subprocess.run(words, check=True, capture_output=True, timeout=PATIENCE * self.seconds)
+                # There, as they leave files where they run.
+                limit = PATIENCE * self.seconds
+                subprocess.run(words, check=True, capture_output=True, timeout=limit, cwd=folder)
             except (subprocess.TimeoutExpired, subprocess.CalledProcessError):
                 return np.full((len(X), len(self.classes_)), np.nan)
             return pd.read_csv(Path(folder) / "proba.csv").to_numpy()

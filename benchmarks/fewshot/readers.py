@@ -203,6 +203,12 @@ def of_split(split: str) -> list[str]:
     return [name for name, source in SOURCES.items() if source.split in chosen]
 
 
+def plain_texts(split: str) -> list[str]:
+    """List those of texts, but for the small tasks of RAFT and sets whose queries come from elsewhere."""
+    texts = [name for name in of_split(split) if SOURCES[name].modality == "text"]
+    return [name for name in texts if name not in SHIFTS and not name.startswith("raft")]
+
+
 def embed(rows: Any, encoder: str) -> np.ndarray:
     """Encode rows with a frozen encoder of sktart; nothing is fitted on them."""
     from sktart import TartTransformer

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.fewshot.contexts import draw, draw_pool
 from benchmarks.fewshot.methods import tuned_logistic_regression
-from benchmarks.fewshot.readers import SOURCES, SPLITS, DataSet, load, of_split
+from benchmarks.fewshot.readers import SPLITS, DataSet, load, plain_texts
 from benchmarks.fewshot.scores import accuracy, log_loss
 from benchmarks.printing import machine, markdown
 
@@ -54,9 +54,8 @@ def main(argv: list[str] | None = None) -> None:
     args = parser.parse_args(argv)
     warnings.simplefilter("ignore")
     memory = Memory(".cache/joblib", verbose=0)
-    texts = [name for name in of_split(args.split) if SOURCES[name].modality == "text" and "_to_" not in name]
     lines = []
-    for name in args.datasets or [name for name in texts if not name.startswith("raft")]:
+    for name in args.datasets or plain_texts(args.split):
         data = load(name, args.data, memory, args.encoder)
         with threadpool_limits(1):
             for n_labels in LABELS:
