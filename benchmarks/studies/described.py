@@ -1,10 +1,11 @@
 """How well descriptions point from class to class: sentences on real sets, and those that the prior makes up.
 
-python -m benchmarks.studies.described --data DIR --recipe zoo/any/any/gram-base/recipe.json
+python -m benchmarks.studies.described --data DIR --recipe zoo/any/any/gram-base-fourth/recipe.json
 
 Each row of a set gets a score for each class, the inner product with the centred description. `correlation` is that of
-scores with classes; `share` is it over the correlation of scores by the true class means. For components of a recipe
-with two classes the quantiles over tasks are printed.
+scores with classes; `share` is it over the correlation of scores by the true class means. `in the metric` is it where
+rows and descriptions are compared in the metric of all rows (`sktart.reasoners._metric`). For components of a recipe
+with two classes the quantiles over tasks of the share are printed.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from joblib import Memory
 from benchmarks.fewshot.readers import load, of_split
 from benchmarks.printing import machine, markdown
 from sktart.priors import Knowledge, sample_tasks
+from sktart.reasoners._metric import root_of_metric
 
 N_ROWS, N_CALLS = 400, 30
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -32,6 +34,14 @@ def correlations(X: np.ndarray, y: np.ndarray, vectors: np.ndarray) -> tuple[flo
     means = one_hot.T @ X / one_hot.sum(axis=0)[:, None]
     found, best = (_correlation(X @ (each - each.mean(axis=0)).T, one_hot) for each in (vectors, means))
     return found, found / best
+
+
+def mapped(X: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return rows and descriptions as a reasoner compares them, where rows without a label are known."""
+    X = X - X.mean(axis=0)
+    X = X / np.sqrt(np.square(X).sum(axis=1).mean())
+    root = root_of_metric(torch.from_numpy(X)[None], torch.ones(1, len(X), dtype=torch.float64))[0].numpy()
+    return X @ root, vectors @ root
 
 
 def _correlation(scores: np.ndarray, one_hot: np.ndarray) -> float:
@@ -74,8 +84,12 @@ def main(argv: list[str] | None = None) -> None:
         data = load(name, args.data, Memory(args.cache, verbose=0), args.encoder)
         if data.class_vectors is not None:
             vectors = np.stack([each.mean(axis=0) for each in data.class_vectors])
-            rows.append([name, len(vectors), *correlations(np.asarray(data.X, dtype=float), data.y, vectors)])
-    print(f"{machine()}\n\n{markdown(['data set', 'classes', 'correlation', 'share'], rows)}\n")
+            X = np.asarray(data.X, dtype=float)
+            plain, share = correlations(X, data.y, vectors)
+            there, turned = mapped(X, vectors)
+            rows.append([name, len(vectors), plain, correlations(there, data.y, turned)[0], share])
+    header = ["data set", "classes", "correlation", "in the metric", "share"]
+    print(f"{machine()}\n\n{markdown(header, rows)}\n")
     prior = json.loads(args.recipe.read_text())["prior"]
     of_two = [each for each in prior if each["n_classes"][0] == 2 and each["family"] != "logistic"]
     lines = [

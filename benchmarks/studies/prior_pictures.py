@@ -1,6 +1,6 @@
 """Draw two tasks of each component of a recipe: the context rows along their first two principal components.
 
-python -m benchmarks.studies.prior_pictures --recipe zoo/any/any/gram-base/recipe.json --out docs/prior.png
+python -m benchmarks.studies.prior_pictures --recipe zoo/any/any/gram-base-fourth/recipe.json --out docs/prior.png
 """
 
 from __future__ import annotations

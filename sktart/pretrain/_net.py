@@ -55,11 +55,16 @@ class PretrainNet(NeuralNet):
                 start_from_nearest_mean(self.module_)
         if self.recipe.start:
             begin_with(self.module_, load_checkpoint(self.recipe.start).reasoner, self.recipe.start)
+        if self.recipe.keeps_labels_only:
+            self.module_.requires_grad_(False)
+            for weight in self.module_.knowledge_parameters():
+                weight.requires_grad_()
         return self
 
     def initialize_optimizer(self, triggered_directly: Any = None) -> PretrainNet:
         """Split the parameters as the recipe's optimizer has it; the two share their names with its rates."""
-        recipe, named = self.recipe, list(self.module_.named_parameters())
+        recipe = self.recipe
+        named = [(name, p) for name, p in self.module_.named_parameters() if p.requires_grad]
         self.optimizers_: dict[str, torch.optim.Optimizer]
         if recipe.optimizer == "adam":
             self.optimizers_ = {
@@ -89,9 +94,10 @@ class PretrainNet(NeuralNet):
         done = dict(zip(largest_first, self.workers_.map(self._loss_and_gradients, by_size), strict=True))
         # Summed in the order of the groups, so that it does not matter which worker or process was done first.
         results = gathered([done[group] for group in range(len(groups))])
-        for parameter, *gradients in zip(self.module_.parameters(), *(g for _, g in results), strict=True):
+        trained = self._trained()
+        for parameter, *gradients in zip(trained, *(g for _, g in results), strict=True):
             parameter.grad = torch.stack(gradients).mean(0)
-        nn.utils.clip_grad_norm_(self.module_.parameters(), MAX_GRADIENT_NORM)
+        nn.utils.clip_grad_norm_(trained, MAX_GRADIENT_NORM)
         share = schedule(step, self.recipe)
         for name, optimizer in self.optimizers_.items():
             for parameters in optimizer.param_groups:
@@ -112,9 +118,13 @@ class PretrainNet(NeuralNet):
                 tasks.n_classes,
                 **_knowledge(tasks, device),
             )
-        return loss.detach().cpu(), torch.autograd.grad(
-            loss, list(self.module_.parameters()), materialize_grads=True
-        )
+        trained = self._trained()
+        if not loss.requires_grad:  # labelled rows alone, where nothing that reads these is trained
+            return loss.cpu(), tuple(map(torch.zeros_like, trained))
+        return loss.detach().cpu(), torch.autograd.grad(loss, trained, materialize_grads=True)
+
+    def _trained(self) -> list[nn.Parameter]:
+        return [parameter for parameter in self.module_.parameters() if parameter.requires_grad]
 
 
 def _knowledge(tasks: Tasks, device: torch.device) -> dict[str, Tensor]:

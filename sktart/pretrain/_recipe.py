@@ -25,6 +25,7 @@ RULES: Rules = {
     "warmup_steps": ("an integer from 0", partial(is_integer, least=0)),
     **dict.fromkeys(("muon_learning_rate", "adamw_learning_rate", "weight_decay"), RATE),
     **dict.fromkeys(("name", "start"), ("a string", lambda value: isinstance(value, str))),
+    "keeps_labels_only": ("true or false", lambda value: isinstance(value, bool)),
     "start_share": ("a number from 0 to 1", partial(is_number, most=1)),
     "context_rows": ("two rising positive integers", partial(are_bounds, least=1)),
     "precision": ("'float32' or 'bfloat16'", lambda value: value in ("float32", "bfloat16")),
@@ -66,6 +67,8 @@ class Recipe:
         Checkpoint to begin with, as :func:`sktart.load_checkpoint` takes it; empty for random weights. A gram reasoner
         may have fewer layers there: the other blocks begin as the identity. A decoder may have another number of
         features: those in common are read alike at first.
+    keeps_labels_only : bool
+        Whether to train no weight that has a part in answers for labelled rows alone, so that these are the start's.
     start_share : float
         Share of the start's weights in those of the finished checkpoint, the rest being the trained ones (Wortsman et
         al., Robust fine-tuning of zero-shot models, 2022).
@@ -105,6 +108,7 @@ class Recipe:
     weight_decay: float
     precision: str
     start: str = ""
+    keeps_labels_only: bool = False
     start_share: float = 0.0
     initialise: str = "random"
     optimizer: str = "muon"
@@ -129,8 +133,11 @@ class Recipe:
             found.append("prior must have a component without from_step, to begin with")
         if not found and isinstance(self.network, DecoderConfig):
             found = _decoder_problems(self, self.network)
-        if not found and self.start_share and not self.start:
-            found.append(f"start_share (={self.start_share}) needs a start")
+        if not found and not self.start:
+            needy = [name for name in ("start_share", "keeps_labels_only") if getattr(self, name)]
+            found += [f"{name} (={getattr(self, name)}) needs a start" for name in needy]
+        if not found and self.keeps_labels_only and not self.knowledge:
+            found.append("keeps_labels_only needs knowledge, as nothing is left to train without it")
         if found:
             raise RecipeError(f"recipe {self.name!r}: " + "; ".join(found))
 
@@ -154,7 +161,11 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the content of the JSON file."""
         values = {**asdict(self), "network": self.network.to_dict()}
-        for late in ("knowledge", "start_share"):  # recipes from before keep their fingerprints
+        for late in (
+            "knowledge",
+            "start_share",
+            "keeps_labels_only",
+        ):  # recipes from before keep their fingerprints
             if not values[late]:
                 del values[late]
         return values

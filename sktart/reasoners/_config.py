@@ -67,6 +67,9 @@ class GramConfig(ReasonerConfig):
     pool_message_width : int
         Channels that a block moves from all rows, labelled or not, by each of their operators. 0 stands for a network
         that reads labelled rows only.
+    pool_metric : int
+        1 for a network that compares rows in the metric of all rows where some have no label, see
+        :func:`~sktart.reasoners._metric.root_of_metric`; it needs a `pool_message_width`.
 
     Examples
     --------
@@ -77,7 +80,7 @@ class GramConfig(ReasonerConfig):
     """
 
     family: ClassVar[str] = "gram"
-    later_fields: ClassVar[tuple[str, ...]] = ("pool_message_width",)
+    later_fields: ClassVar[tuple[str, ...]] = ("pool_message_width", "pool_metric")
 
     width: int = 96
     n_layers: int = 6
@@ -85,6 +88,15 @@ class GramConfig(ReasonerConfig):
     mlp_ratio: int = 2
     message_width: int = 16
     pool_message_width: int = 0
+    pool_metric: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.pool_metric > bool(self.pool_message_width):
+            raise CheckpointError(
+                f"pool_metric must be 0, or 1 where there is a pool_message_width; got {self.pool_metric} and a "
+                f"pool_message_width of {self.pool_message_width}"
+            )
 
 
 @dataclass(frozen=True)

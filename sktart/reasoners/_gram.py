@@ -25,6 +25,7 @@ from sktart.reasoners._descriptions import N_SCALARS as N_DESCRIPTION_SCALARS
 from sktart.reasoners._gram_block import GramBlock
 from sktart.reasoners._gram_context import Context, Rows, aligned, prepare_context
 from sktart.reasoners._landmarks import landmarks_of
+from sktart.reasoners._metric import in_metric
 from sktart.reasoners._ridge import STRENGTHS
 
 # Attention logits held at once while a context is read: beyond it, rows are taken in chunks.
@@ -121,6 +122,10 @@ class GramReasoner(Reasoner):
         """Whether the network reads rows without a label, and class descriptions."""
         return self.config.pool_message_width > 0
 
+    def knowledge_parameters(self) -> list[nn.Parameter]:
+        """Return the weights that have no part in the answers for labelled rows alone."""
+        return [weight for name, weight in self.named_parameters() if "pool" in name or "description" in name]
+
     def contexts_at_once(self, n_rows: int, n_classes: int) -> int:
         """Return how many contexts of a size one call may read: a large one, or one of many classes, alone."""
         is_large = n_rows > MAX_EXACT_ROWS or n_classes > MAX_CLASSES
@@ -198,6 +203,7 @@ class GramReasoner(Reasoner):
             *more,
             dtype=self.read_in.weight.dtype,
             max_exact_rows=MAX_EXACT_ROWS,
+            pool_metric=self.config.pool_metric > 0,
         )
         label, known = rows.label, torch.ones_like(rows.label)
         h, _ = self._tokens(
@@ -289,6 +295,7 @@ class GramReasoner(Reasoner):
             torch.finfo(query_x.dtype).tiny
         )
         x = aligned((direction * torch.minimum(size, nearest)).to(context.task_scalars.dtype))
+        x = in_metric(x, context.metric_root)
         smoothers = context.ridge.weights(x)
         view = context.view(x, smoothers)
         h, linear, _ = self._unknown_tokens(context, x, smoothers, is_pool=False)

@@ -17,6 +17,7 @@ from sktart.reasoners._descriptions import Descriptions, no_descriptions, read_d
 from sktart.reasoners._gram_block import POOL_STRENGTHS, Layer, Sizes, View
 from sktart.reasoners._landmarks import Landmarks
 from sktart.reasoners._message_sums import Summands
+from sktart.reasoners._metric import in_metric, root_of_metric
 from sktart.reasoners._ridge import HeldOut, Ridge, inverse_covariance, smoother, solve_ridge
 
 
@@ -34,6 +35,7 @@ class Context:
     sizes: Sizes
     descriptions: Descriptions
     layers: tuple[Layer, ...]
+    metric_root: tuple[Tensor, ...] = ()  # (B, D, D); none where rows are compared as they are
     groups: tuple[Context, ...] = ()  # of each group of classes, where this one tells groups apart
     members: tuple[Tensor, ...] = ()  # the classes of each group
 
@@ -121,11 +123,13 @@ def prepare_context(
     *,
     dtype: torch.dtype,
     max_exact_rows: int,
+    pool_metric: bool,
 ) -> tuple[Context, Rows, HeldOut]:
     """Centre and scale rows, solve ridge regression on them, and describe the task.
 
     Parameters are those of :meth:`GramReasoner.read_context`. A single task of more than `max_exact_rows` rows, and
-    more rows than features, has its rows summed, unless it is trained on.
+    more rows than features, has its rows summed, unless it is trained on. With `pool_metric`, rows are compared in the
+    metric of all rows where some have no label.
     """
     n_labelled = labelled_x.shape[1]
     given = labelled_x if pool_x is None else torch.cat([labelled_x, pool_x], dim=1)
@@ -134,6 +138,12 @@ def prepare_context(
     mean, inverse_scale = centre_and_scale(given, weight)
     x = aligned(((given - mean) * inverse_scale).to(dtype))
     weight = weight.to(dtype)
+    vectors = None if class_vectors is None else aligned(class_vectors)
+    metric_root: tuple[Tensor, ...] = ()
+    if pool_metric and has_pool:
+        metric_root = (root_of_metric(x, weight),)
+        x = in_metric(x, metric_root)
+        vectors = None if vectors is None else in_metric(vectors, metric_root)
     rows = Rows(x, weight, y, F.one_hot(y, n_classes).to(dtype).transpose(1, 2))
     # Sums take the square of the features.
     is_large = x.shape[1] > max(max_exact_rows, x.shape[2])
@@ -153,10 +163,9 @@ def prepare_context(
         else x.new_zeros(len(x), 0, 0, x.shape[2]),
         task_scalars,
         Sizes(_exponents(task_scalars), _pool_ratio(weight, n_labelled)),
-        no_descriptions(x)
-        if class_vectors is None
-        else read_descriptions(aligned(class_vectors), x, weight, rows.one_hot, dtype),
+        no_descriptions(x) if vectors is None else read_descriptions(vectors, x, weight, rows.one_hot, dtype),
         (),
+        metric_root,
     )
     return context, rows, held_out
 

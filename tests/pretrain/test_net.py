@@ -170,6 +170,24 @@ def test_training_with_pools_starts_from_a_reasoner_of_labelled_rows(trained):
     assert still == []
 
 
+def test_answers_for_labelled_rows_alone_stay_those_of_the_start_where_the_recipe_says_so(trained):
+    network = replace(RECIPE.network, pool_message_width=2, pool_metric=1)
+    told = {"network": network, "start": str(trained), "keeps_labels_only": True}
+    recipe = replace(RECIPE, **told, knowledge={"pool": 0.5, "described": 0.5})
+    net = untrained(recipe)
+    before = {name: parameter.clone() for name, parameter in net.module_.named_parameters()}
+    for step in range(6):
+        net.train_step((torch.tensor([step]), TaskStream(recipe)[step]))
+    changed = {name for name, p in net.module_.named_parameters() if not torch.equal(p, before[name])}
+    of_start = set(load_folder(trained).reasoner.state_dict())
+    assert changed == set(before) - of_start - {"gates.weight", "gates.bias"}
+    tasks = TaskStream(RECIPE)[0][0]
+    task = tasks.context_x, tasks.context_y, tasks.query_x, tasks.n_classes
+    torch.testing.assert_close(
+        net.module_.eval()(*task), load_folder(trained).reasoner(*task), rtol=0, atol=0
+    )
+
+
 @pytest.mark.parametrize(
     "wanted, got",
     [
@@ -177,12 +195,13 @@ def test_training_with_pools_starts_from_a_reasoner_of_labelled_rows(trained):
         ({"width": 16, "n_layers": 3}, {}),
         ({}, {"n_layers": 2}),
         ({}, {"pool_message_width": 2}),
+        ({"pool_message_width": 2}, {"pool_message_width": 2, "pool_metric": 1}),
     ],
     ids=str,
 )
 def test_start_of_another_shape_is_refused(wanted, got):
     module, start = (GramReasoner(replace(TINY_GRAM, **change)) for change in (wanted, got))
-    with pytest.raises(RecipeError, match=r"start must have the .* but for fewer layers .*; 'deep' is Gram"):
+    with pytest.raises(RecipeError, match=r"start must have the .* but for fewer layers.*; 'deep' is Gram"):
         begin_with(module, start, "deep")
 
 

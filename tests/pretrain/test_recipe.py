@@ -50,18 +50,20 @@ CHANGES = {
     "optimizer": "adam",
     "curriculum": {"context_rows": [2, 8, 2, 5]},
     "knowledge": {"pool": 0.5},
+    "keeps_labels_only": True,
     "start_share": 0.5,
 }
+KNOWING = {**VALUES["network"], "pool_message_width": 2}
 NEEDED = {
     "start_share": {"start": "elsewhere"},
-    "knowledge": {"network": {**VALUES["network"], "pool_message_width": 2}},
+    "keeps_labels_only": {"start": "elsewhere", "network": KNOWING, "knowledge": {"pool": 0.25}},
+    "knowledge": {"network": KNOWING},
 }
 
 
 def test_fingerprint_changes_with_each_value_and_not_with_the_order_of_keys():
-    assert set(CHANGES) == (set(VALUES) | set(DEFAULTS) | {"knowledge", "start_share"}) - {
-        "initialise"
-    }  # one choice only for this family
+    later = {"knowledge", "keeps_labels_only", "start_share"}
+    assert set(CHANGES) == (set(VALUES) | set(DEFAULTS) | later) - {"initialise"}  # one choice only here
     reference = recipe_from_dict(VALUES).fingerprint()
     prints = {
         recipe_from_dict({**VALUES, key: value} | NEEDED.get(key, {})).fingerprint()
@@ -73,7 +75,7 @@ def test_fingerprint_changes_with_each_value_and_not_with_the_order_of_keys():
 
 
 def test_a_recipe_without_knowledge_keeps_the_fingerprint_that_it_had_before_there_was_any():
-    assert not {"knowledge", "start_share"} & set(recipe_from_dict(VALUES).to_dict())
+    assert not {"knowledge", "keeps_labels_only", "start_share"} & set(recipe_from_dict(VALUES).to_dict())
     assert recipe_from_dict({**VALUES, "knowledge": {}}) == recipe_from_dict(VALUES)
 
 
@@ -97,11 +99,13 @@ def test_a_component_is_written_as_it_was_given():
     assert asdict(recipes[2].components[0]) == {**every, "n_classes": (2, 3), "context_rows": (4, 6)}
 
 
-KNOWING = {**VALUES["network"], "pool_message_width": 2}
 COMPONENT_KEYS = r"a component has the keys \['balanced', .*\]: missing "
 WRONG = [
     ({"start_share": 0.5}, r"start_share \(=0.5\) needs a start"),
     ({"start_share": 1.5, "start": "x"}, "start_share must be a number from 0 to 1, got 1.5"),
+    ({"keeps_labels_only": True}, r"keeps_labels_only \(=True\) needs a start"),
+    ({"keeps_labels_only": True, "start": "x"}, "keeps_labels_only needs knowledge, as nothing is left"),
+    ({"keeps_labels_only": 1, "start": "x"}, "keeps_labels_only must be true or false, got 1"),
     ({"query_rows": 0}, "query_rows must be a positive integer, got 0"),
     ({"steps": 4.0}, "steps must be a positive integer, got 4.0"),
     ({"groups": True}, "groups must be a positive integer, got True"),
@@ -254,6 +258,8 @@ def test_recipes_of_the_zoo_are_read_and_each_component_can_be_drawn(path):
         ({"mlp_ratio": True}, "mlp_ratio must be a positive integer; got True"),
         ({"n_heads": 3}, r"width \(=8\) must be divisible by n_heads \(=3\)"),
         ({"pool_message_width": -1}, "pool_message_width must be an integer from 0; got -1"),
+        ({"pool_metric": 1}, "pool_metric must be 0, or 1 where there is a .*; got 1 and a .* of 0"),
+        ({"pool_metric": 2, "pool_message_width": 2}, "pool_metric must be 0, or 1 .*; got 2 and"),
         (
             {"family": "recurrent"},
             "unknown reasoner family 'recurrent' in config.json; this version knows 'gram', 'decoder'",

@@ -17,18 +17,26 @@ from sktart.reasoners._gram import GramReasoner
 N_CLASSES = 3
 
 
-def random_reasoner():
+def random_reasoner(pool_metric=0):
     with torch.random.fork_rng():
         torch.manual_seed(2)
-        reasoner = GramReasoner(GramConfig(width=16, n_layers=2, n_heads=2, pool_message_width=4))
+        shape = {"width": 16, "n_layers": 2, "n_heads": 2, "pool_message_width": 4}
+        reasoner = GramReasoner(GramConfig(**shape, pool_metric=pool_metric))
         for parameter in reasoner.parameters():
             torch.nn.init.normal_(parameter, std=0.3)
     return reasoner.eval().requires_grad_(False)
 
 
-@pytest.fixture(scope="module", params=["random", "shipped"])
+NETWORKS = {
+    "random": random_reasoner,
+    "random, in the metric of rows": lambda: random_reasoner(pool_metric=1),
+    "shipped": lambda: load_checkpoint().reasoner,
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
 def reasoner(request):
-    network = random_reasoner() if request.param == "random" else load_checkpoint().reasoner
+    network = NETWORKS[request.param]()
     return copy.deepcopy(network).double()
 
 
@@ -183,3 +191,37 @@ def test_fresh_parts_leave_the_network_as_it_was():
     task, _ = draw(0)
     x, y, q = task["x"].float(), task["y"], task["q"].float()
     assert torch.equal(small(x, y, q, N_CLASSES), large(x, y, q, N_CLASSES))
+
+
+def test_metric_of_rows_counts_only_where_some_have_no_label():
+    plain, in_metric = (random_reasoner(pool_metric=either).double() for either in (0, 1))
+    task, _ = draw(0)
+    row = task["x"], task["y"], N_CLASSES
+    for known, same in [
+        ({}, True),
+        ({"class_vectors": task["vectors"]}, True),
+        ({"pool_x": task["pool"][:, :0]}, True),
+        ({"pool_x": task["pool"]}, False),
+    ]:
+        answers = [each.answer(each.read_context(*row, **known), task["q"]) for each in (plain, in_metric)]
+        assert torch.equal(*answers) == same
+
+
+def test_metric_of_rows_is_that_of_rows_and_descriptions_that_are_mapped_before():
+    plain, in_metric = (random_reasoner(pool_metric=either).double() for either in (0, 1))
+    task, _ = draw(0)
+    every = torch.cat([task["x"], task["pool"]], dim=1)
+    covariance = torch.cov(every[0].T, correction=0)
+    # Up to a scale, which changes nothing: flat, as long as the mean row, and by the spread of rows.
+    flat = torch.eye(len(covariance)).double() / covariance.trace()
+    metric = flat + covariance / covariance.square().sum()
+    root = torch.linalg.cholesky(metric)
+    mapped = {name: part if name == "y" else part @ root for name, part in task.items()}
+    answers = [
+        each.answer(
+            each.read_context(of["x"], of["y"], N_CLASSES, pool_x=of["pool"], class_vectors=of["vectors"]),
+            of["q"],
+        ).softmax(-1)
+        for each, of in ((in_metric, task), (plain, mapped))
+    ]
+    assert_same(*answers)

@@ -1,0 +1,43 @@
+"""The metric of all rows: directions along which these spread count for more."""
+
+import numpy as np
+import pytest
+import torch
+
+from sktart.reasoners._metric import in_metric, root_of_metric
+
+
+def draw(n=23, d=6):
+    """Rows about 0 with a mean squared length of 1, and their weights."""
+    rng = np.random.default_rng(0)
+    weight = rng.uniform(0.5, 2, size=n)
+    x = rng.normal(size=(n, d)) * np.arange(1, d + 1)
+    x -= np.average(x, axis=0, weights=weight)
+    x /= np.sqrt(np.average(np.square(x).sum(axis=1), weights=weight))
+    return torch.from_numpy(x)[None], torch.from_numpy(weight)[None]
+
+
+def test_metric_is_the_mean_of_a_flat_one_and_the_covariance_in_units_of_the_effective_dimension():
+    x, weight = draw()
+    root = root_of_metric(x, weight)
+    covariance = np.cov(x[0].T, aweights=weight[0], ddof=0)
+    expected = (np.eye(6) + covariance / np.square(covariance).sum()) / 2
+    torch.testing.assert_close(root[0] @ root[0].T, torch.from_numpy(expected))
+    length = in_metric(x, (root,)).square().sum(-1)
+    assert np.average(length[0], weights=weight[0]) == pytest.approx(1, rel=1e-12)
+
+
+def test_rows_that_spread_alike_in_all_directions_are_compared_as_they_are():
+    x = torch.cat([torch.eye(4), -torch.eye(4)]).double()[None]
+    torch.testing.assert_close(in_metric(x, (root_of_metric(x, torch.ones(1, 8)),)), x)
+
+
+def test_equal_rows_are_compared_as_they_are_as_far_as_that_matters():
+    x = torch.zeros(1, 5, 3, dtype=torch.float64)
+    root = root_of_metric(x, torch.ones(1, 5, dtype=torch.float64))
+    torch.testing.assert_close(root[0], torch.eye(3, dtype=torch.float64) / 2**0.5)
+
+
+def test_without_a_metric_rows_are_the_same_tensor():
+    x, _ = draw()
+    assert in_metric(x, ()) is x
