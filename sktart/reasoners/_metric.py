@@ -11,7 +11,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-
 # The share of the metric by spread with any number of effective dimensions, and with which number half of that.
 SHARE = 0.5
 DIMENSIONS = 40.0
@@ -38,7 +37,9 @@ def root_of_metric(x: Tensor, weight: Tensor) -> Tensor:
         share = (weight / weight.sum(1, keepdim=True))[..., None]
         covariance = ((x * share).mT @ x).to(exact)
         square = covariance.square().sum(dim=(1, 2), keepdim=True)
-        dimension = 1 / square.where(square > 0, 1.0)  # 1 where all rows are equal, and nothing is known of directions
+        dimension = 1 / square.where(
+            square > 0, 1.0
+        )  # 1 where all rows are equal, and nothing is known of directions
         part = SHARE / (1 + (DIMENSIONS / dimension).square())
         identity = torch.eye(x.shape[2], dtype=exact, device=x.device)
         metric = (1 - part) * identity + part * dimension * covariance
