@@ -35,7 +35,7 @@ N_POOL = 256
 PLAIN = "as they are"
 METRICS = {
     PLAIN: {"SHARE": 0.0},
-    "in the metric": {},
+    "in the metric": {"SHARE": _metric.SHARE},
     "the same with any number of dimensions": {"DIMENSIONS": 0.0},
 }
 

@@ -19,8 +19,8 @@ DIMENSIONS = 40.0
 def root_of_metric(x: Tensor, weight: Tensor) -> Tensor:
     """Return a root of the metric of rows, (B, D, D): rows times it are to be compared as if they were the rows.
 
-    The metric is a mean of two: in the one all directions are alike, in the other a direction counts for as much as rows
-    spread along it. In both, rows have a mean squared length of 1.
+    The metric is a mean of two: in the one all directions are alike, in the other a direction counts for as much as
+    rows spread along it. In both, rows have a mean squared length of 1.
 
     Parameters
     ----------
