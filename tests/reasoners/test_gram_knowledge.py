@@ -13,6 +13,7 @@ from sktart import load_checkpoint
 from sktart.reasoners import _gram as gram
 from sktart.reasoners._config import GramConfig
 from sktart.reasoners._gram import GramReasoner
+from sktart.reasoners._metric import DIMENSIONS, SHARE
 
 N_CLASSES = 3
 
@@ -212,9 +213,10 @@ def test_metric_of_rows_is_that_of_rows_and_descriptions_that_are_mapped_before(
     task, _ = draw(0)
     every = torch.cat([task["x"], task["pool"]], dim=1)
     covariance = torch.cov(every[0].T, correction=0)
-    # Up to a scale, which changes nothing: flat, as long as the mean row, and by the spread of rows.
-    flat = torch.eye(len(covariance)).double() / covariance.trace()
-    metric = flat + covariance / covariance.square().sum()
+    covariance = covariance / covariance.trace()
+    dimension = 1 / covariance.square().sum()
+    part = SHARE / (1 + (DIMENSIONS / dimension) ** 2)
+    metric = (1 - part) * torch.eye(len(covariance)).double() + part * dimension * covariance
     root = torch.linalg.cholesky(metric)
     mapped = {name: part if name == "y" else part @ root for name, part in task.items()}
     answers = [
