@@ -203,10 +203,10 @@ def of_split(split: str) -> list[str]:
     return [name for name, source in SOURCES.items() if source.split in chosen]
 
 
-def plain_texts(split: str) -> list[str]:
-    """List those of texts, but for the small tasks of RAFT and sets whose queries come from elsewhere."""
-    texts = [name for name in of_split(split) if SOURCES[name].modality == "text"]
-    return [name for name in texts if name not in SHIFTS and not name.startswith("raft")]
+def plain_sets(split: str, modality: str = "text") -> list[str]:
+    """List those of a modality, but for the small tasks of RAFT and sets whose queries come from elsewhere."""
+    names = [name for name in of_split(split) if SOURCES[name].modality == modality]
+    return [name for name in names if name not in SHIFTS and not name.startswith("raft")]
 
 
 def embed(rows: Any, encoder: str) -> np.ndarray:

@@ -21,7 +21,8 @@ from joblib import Memory
 from benchmarks.fewshot.readers import load, of_split
 from benchmarks.printing import machine, markdown
 from sktart.priors import Knowledge, sample_tasks
-from sktart.reasoners._metric import root_of_metric
+from sktart.reasoners._gram_context import centre_and_scale
+from sktart.reasoners._metric import in_metric, root_of_metric
 
 N_ROWS, N_CALLS = 400, 30
 QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9)
@@ -38,10 +39,14 @@ def correlations(X: np.ndarray, y: np.ndarray, vectors: np.ndarray) -> tuple[flo
 
 def mapped(X: np.ndarray, vectors: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return rows and descriptions as a reasoner compares them, where rows without a label are known."""
-    X = X - X.mean(axis=0)
-    X = X / np.sqrt(np.square(X).sum(axis=1).mean())
-    root = root_of_metric(torch.from_numpy(X)[None], torch.ones(1, len(X), dtype=torch.float64))[0].numpy()
-    return X @ root, vectors @ root
+    x, weight = torch.from_numpy(X)[None], torch.ones(1, len(X), dtype=torch.float64)
+    mean, inverse_scale = centre_and_scale(x, weight)
+    x = (x - mean) * inverse_scale
+    root = root_of_metric(x, weight)
+    there, turned = (
+        in_metric(part, root)[0].numpy() for part in (x, torch.from_numpy(vectors)[None].double())
+    )
+    return there, turned
 
 
 def _correlation(scores: np.ndarray, one_hot: np.ndarray) -> float:

@@ -20,7 +20,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.fewshot.contexts import draw, draw_pool
 from benchmarks.fewshot.methods import tuned_logistic_regression
-from benchmarks.fewshot.readers import SPLITS, DataSet, load, plain_texts
+from benchmarks.fewshot.readers import SPLITS, DataSet, load, plain_sets
 from benchmarks.fewshot.scores import accuracy, log_loss
 from benchmarks.printing import machine, markdown
 
@@ -55,7 +55,7 @@ def main(argv: list[str] | None = None) -> None:
     warnings.simplefilter("ignore")
     memory = Memory(".cache/joblib", verbose=0)
     lines = []
-    for name in args.datasets or plain_texts(args.split):
+    for name in args.datasets or plain_sets(args.split):
         data = load(name, args.data, memory, args.encoder)
         with threadpool_limits(1):
             for n_labels in LABELS:

@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.fewshot.contexts import draw, draw_pool
 from benchmarks.fewshot.knowing import UNLABELLED
-from benchmarks.fewshot.readers import DataSet, load, plain_texts
+from benchmarks.fewshot.readers import DataSet, load, plain_sets
 from benchmarks.fewshot.scores import accuracy, log_loss
 from benchmarks.printing import machine, markdown
 from sktart import TartReasoner
@@ -64,7 +64,7 @@ def read_four_times(data: DataSet, n_labels: int, seed: int) -> Cell | None:
 def cells(args: argparse.Namespace) -> Iterator[Cell]:
     """Read all draws of all sets."""
     memory = Memory(".cache/joblib", verbose=0)
-    texts = [name for name in plain_texts("development") if name != "banking77"]
+    texts = [name for name in plain_sets("development") if name != "banking77"]
     for name in args.datasets or texts:
         data = load(name, args.data, memory, "minilm")
         for n_labels in LABELS:

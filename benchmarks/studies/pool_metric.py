@@ -24,7 +24,7 @@ from threadpoolctl import threadpool_limits
 
 from benchmarks.fewshot.contexts import draw, draw_pool
 from benchmarks.fewshot.knowing import UNLABELLED, KnowingReasoner
-from benchmarks.fewshot.readers import ENCODERS, SHIFTS, SOURCES, DataSet, load, of_split
+from benchmarks.fewshot.readers import ENCODERS, DataSet, load, plain_sets
 from benchmarks.fewshot.scores import accuracy, log_loss
 from benchmarks.printing import machine, markdown
 from sktart._runtime import torch_threads
@@ -40,11 +40,9 @@ METRICS = {
 }
 
 
-def sets_behind(encoder: str, split: str) -> list[str]:
-    """List the sets of a split that an encoder reads, but for the small tasks of RAFT and shifted ones."""
-    modality = next(kind for kind, names in ENCODERS.items() if encoder in names)
-    names = [name for name in of_split(split) if SOURCES[name].modality == modality]
-    return [name for name in names if name not in SHIFTS and not name.startswith("raft")]
+def modality_of(encoder: str) -> str:
+    """Return what an encoder reads."""
+    return next(modality for modality, names in ENCODERS.items() if encoder in names)
 
 
 def effective_dimension(X: np.ndarray) -> float:
@@ -82,7 +80,7 @@ def read_each_way(data: DataSet, n_labels: int, seed: int, checkpoint: str | Non
 def scores(args: argparse.Namespace, encoder: str) -> pd.DataFrame:
     """Read all draws of all sets behind an encoder."""
     found = []
-    for name in args.datasets or sets_behind(encoder, args.split):
+    for name in args.datasets or plain_sets(args.split, modality_of(encoder)):
         data = load(name, args.data, Memory(args.cache, verbose=0), encoder)
         if data.modality == "table":
             data = replace(data, X=StandardScaler().fit_transform(data.X))

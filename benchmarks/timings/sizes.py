@@ -29,7 +29,7 @@ from sklearn.cluster import MiniBatchKMeans
 from sklearn.linear_model import LogisticRegression, LogisticRegressionCV
 from threadpoolctl import threadpool_limits
 
-from benchmarks.fewshot.readers import load, plain_texts
+from benchmarks.fewshot.readers import load, plain_sets
 from benchmarks.pictures import in_our_style
 from benchmarks.printing import machine, markdown
 
@@ -51,7 +51,7 @@ def methods(folds: int = 5) -> dict[str, Callable[[], Any]]:
 def texts(folder: Path) -> tuple[np.ndarray, np.ndarray]:
     """Return embeddings of all development texts, and the number of the data set that each is from."""
     memory = Memory(".cache/joblib", verbose=0)
-    sets = [load(name, folder, memory, "minilm").X for name in plain_texts("development")]
+    sets = [load(name, folder, memory, "minilm").X for name in plain_sets("development")]
     return np.vstack(sets).astype(np.float32), np.repeat(np.arange(len(sets)), [len(part) for part in sets])
 
 

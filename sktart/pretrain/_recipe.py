@@ -161,11 +161,8 @@ class Recipe:
     def to_dict(self) -> dict[str, Any]:
         """Return the content of the JSON file."""
         values = {**asdict(self), "network": self.network.to_dict()}
-        for late in (
-            "knowledge",
-            "start_share",
-            "keeps_labels_only",
-        ):  # recipes from before keep their fingerprints
+        # Recipes from before keep their fingerprints.
+        for late in ("knowledge", "start_share", "keeps_labels_only"):
             if not values[late]:
                 del values[late]
         return values

@@ -17,7 +17,7 @@ from sktart.reasoners._descriptions import Descriptions, no_descriptions, read_d
 from sktart.reasoners._gram_block import POOL_STRENGTHS, Layer, Sizes, View
 from sktart.reasoners._landmarks import Landmarks
 from sktart.reasoners._message_sums import Summands
-from sktart.reasoners._metric import in_metric, root_of_metric
+from sktart.reasoners._metric import Root, in_metric, root_of_metric
 from sktart.reasoners._ridge import HeldOut, Ridge, inverse_covariance, smoother, solve_ridge
 
 
@@ -35,7 +35,7 @@ class Context:
     sizes: Sizes
     descriptions: Descriptions
     layers: tuple[Layer, ...]
-    metric_root: tuple[Tensor, ...] = ()  # (B, D, D); none where rows are compared as they are
+    metric_root: tuple[Tensor, ...] = ()  # see `root_of_metric`; none where rows are compared as they are
     groups: tuple[Context, ...] = ()  # of each group of classes, where this one tells groups apart
     members: tuple[Tensor, ...] = ()  # the classes of each group
 
@@ -139,9 +139,9 @@ def prepare_context(
     x = aligned(((given - mean) * inverse_scale).to(dtype))
     weight = weight.to(dtype)
     vectors = None if class_vectors is None else aligned(class_vectors)
-    metric_root: tuple[Tensor, ...] = ()
+    metric_root: Root = ()
     if pool_metric and has_pool:
-        metric_root = (root_of_metric(x, weight),)
+        metric_root = root_of_metric(x, weight)
         x = in_metric(x, metric_root)
         vectors = None if vectors is None else in_metric(vectors, metric_root)
     rows = Rows(x, weight, y, F.one_hot(y, n_classes).to(dtype).transpose(1, 2))

@@ -1,7 +1,7 @@
 import numpy as np
 import pandas as pd
 
-from benchmarks.fewshot.readers import DataSet
+from benchmarks.fewshot.readers import DataSet, plain_sets
 from benchmarks.studies import pool_metric
 
 
@@ -36,7 +36,7 @@ def test_effective_dimension_is_that_of_equal_axes():
 
 
 def test_sets_behind_an_encoder_are_of_its_modality():
-    assert pool_metric.sets_behind("pixels", "development") == ["mnist", "cifar10"]
-    texts = pool_metric.sets_behind("minilm", "development")
+    assert plain_sets("development", pool_metric.modality_of("pixels")) == ["mnist", "cifar10"]
+    texts = plain_sets("development", pool_metric.modality_of("minilm"))
     assert "sst2" in texts
     assert not any(name.startswith("raft") or "_to_" in name for name in texts)

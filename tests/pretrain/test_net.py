@@ -201,7 +201,9 @@ def test_answers_for_labelled_rows_alone_stay_those_of_the_start_where_the_recip
 )
 def test_start_of_another_shape_is_refused(wanted, got):
     module, start = (GramReasoner(replace(TINY_GRAM, **change)) for change in (wanted, got))
-    with pytest.raises(RecipeError, match=r"start must have the .* but for fewer layers.*; 'deep' is Gram"):
+    with pytest.raises(
+        RecipeError, match=r"start must .* but for fewer layers, no pool or no .*; 'deep' is Gram"
+    ):
         begin_with(module, start, "deep")
 
 

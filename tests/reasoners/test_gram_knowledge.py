@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from sktart import load_checkpoint
 from sktart.reasoners import _gram as gram
+from sktart.reasoners import _metric
 from sktart.reasoners._config import GramConfig
 from sktart.reasoners._gram import GramReasoner
 from sktart.reasoners._metric import DIMENSIONS, SHARE
@@ -206,6 +207,24 @@ def test_metric_of_rows_counts_only_where_some_have_no_label():
     ]:
         answers = [each.answer(each.read_context(*row, **known), task["q"]) for each in (plain, in_metric)]
         assert torch.equal(*answers) == same
+
+
+def test_wide_rows_have_the_same_answers_and_the_same_bits_alone(monkeypatch):
+    reasoner, (task, _) = load_checkpoint().reasoner, draw(0, u=40, m=20, d=150)
+    x, q = task["x"].float(), task["q"].float()
+    known = {"pool_x": task["pool"].float(), "class_vectors": task["vectors"].float()}
+
+    def ask(rows):
+        with torch.inference_mode():
+            context = reasoner.read_context(x, task["y"], N_CLASSES, **known)
+            return reasoner.answer(context, rows)
+
+    narrow = ask(q)
+    monkeypatch.setattr(_metric, "WIDEST", 100)
+    wide = ask(q)
+    torch.testing.assert_close(wide, narrow, rtol=0, atol=1e-4)
+    tile = q[:, 3:4].expand(-1, 20, -1)
+    assert torch.equal(ask(tile)[:, 0], wide[:, 3])
 
 
 def test_metric_of_rows_is_that_of_rows_and_descriptions_that_are_mapped_before():
