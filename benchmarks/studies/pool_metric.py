@@ -31,7 +31,7 @@ from sktart._runtime import torch_threads
 from sktart.reasoners import _metric
 
 LABELS = (0, 8, 16, 32, 64, 128, 256)
-N_POOL = 256
+N_POOL, LEAST_POOL = 256, 32
 PLAIN = "as they are"
 METRICS = {
     PLAIN: {"SHARE": 0.0},
@@ -58,8 +58,10 @@ def read_each_way(data: DataSet, n_labels: int, seed: int, checkpoint: str | Non
     if drawn is None:
         return
     context, queries = drawn
+    if len(data.y) - len(context) - len(queries) < LEAST_POOL:
+        return
     pool = draw_pool(data, context, queries, N_POOL, "same", seed)
-    if len(pool) < N_POOL // 8:
+    if len(pool) < LEAST_POOL:
         return
     context = context if n_labels else context[:0]
     X = data.X[np.concatenate([context, pool])]
