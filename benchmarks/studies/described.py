@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from joblib import Memory
 
-from benchmarks.fewshot.readers import load, of_split
+from benchmarks.fewshot.readers import SOURCES, load, of_split
 from benchmarks.printing import machine, markdown
 from sktart.priors import Knowledge, sample_tasks
 from sktart.reasoners._gram_context import centre_and_scale
@@ -54,7 +54,7 @@ def _correlation(scores: np.ndarray, one_hot: np.ndarray) -> float:
     return float((scores * one_hot).sum() / np.sqrt(np.square(scores).sum() * np.square(one_hot).sum()))
 
 
-def of_component(component: dict, seed: int) -> list[float]:
+def of_component(component: dict, noise: tuple[float, float], seed: int) -> list[float]:
     """Return the shares of tasks of two classes of a component."""
     generator = torch.Generator().manual_seed(seed)
     shares = []
@@ -66,7 +66,7 @@ def of_component(component: dict, seed: int) -> list[float]:
             query_rows=8,
             max_tasks=4,
             max_tokens=10**7,
-            knowledge=Knowledge(described=1.0),
+            knowledge=Knowledge(described=1.0, description_noise=noise),
         )
         assert tasks.class_vectors is not None
         for X, y, vectors in zip(tasks.context_x, tasks.context_y, tasks.class_vectors, strict=True):
@@ -80,7 +80,11 @@ def main(argv: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--cache", type=Path, default=Path(".cache"))
-    parser.add_argument("--datasets", nargs="+", default=of_split("development"))
+    parser.add_argument(
+        "--datasets",
+        nargs="+",
+        default=[name for name in of_split("development") if SOURCES[name].modality == "text"],
+    )
     parser.add_argument("--encoder", default="minilm")
     parser.add_argument("--recipe", type=Path, required=True)
     args = parser.parse_args(argv)
@@ -95,10 +99,14 @@ def main(argv: list[str] | None = None) -> None:
             rows.append([name, len(vectors), plain, correlations(there, data.y, turned)[0], share])
     header = ["data set", "classes", "correlation", "in the metric", "share"]
     print(f"{machine()}\n\n{markdown(header, rows)}\n")
-    prior = json.loads(args.recipe.read_text())["prior"]
+    recipe = json.loads(args.recipe.read_text())
+    prior, noise = recipe["prior"], tuple(recipe["knowledge"]["description_noise"])
     of_two = [each for each in prior if each["n_classes"][0] == 2 and each["family"] != "logistic"]
     lines = [
-        [f"{place + 1} {each['family']}", *map(float, np.quantile(of_component(each, place), QUANTILES))]
+        [
+            f"{place + 1} {each['family']}",
+            *map(float, np.quantile(of_component(each, noise, place), QUANTILES)),
+        ]
         for place, each in enumerate(of_two)
     ]
     print(markdown(["component", *(f"{100 * level:.0f} %" for level in QUANTILES)], lines))

@@ -28,6 +28,9 @@ DESCRIPTION_ROWS, MOST_DESCRIPTION_ROWS = (8, 128), 512
 USELESS, USELESS_NOISE = 0.1, 10.0
 # Of tasks with descriptions, those that leave out classes, and how many of them.
 INCOMPLETE, LEFT_OUT = 0.15, 0.3
+# Power of a uniform draw that says how far below the upper bound a fit lies: more than 1, as most sentences fit well.
+FIT_POWER = 1.5
+LEAST_FIT = 0.02
 
 
 def _are_positive(value: Any) -> bool:
@@ -39,11 +42,19 @@ def _are_positive(value: Any) -> bool:
     )
 
 
+def _are_fits(value: Any) -> bool:
+    if not isinstance(value, tuple | list):
+        return False
+    is_pair = len(value) == 2 and all(type(each) in (int, float) for each in value)
+    return not value or (is_pair and -1 < value[0] <= value[1] < 1)
+
+
 SHARE = "a number from 0 to 1", partial(is_number, most=1)
 RULES: Rules = {
     **dict.fromkeys(("pool", "described", "few", "leaning", "moved"), SHARE),
     "pool_rows": ("two rising positive integers", partial(are_bounds, least=1)),
     "description_noise": ("two rising positive numbers", _are_positive),
+    "description_fit": ("two rising numbers between -1 and 1", _are_fits),
 }
 
 
@@ -65,6 +76,9 @@ class Knowledge:
         Share of tasks whose pool leans to some classes and regions, and half as often their queries to some regions.
     description_noise : (float, float)
         Bounds of the size of the noise of descriptions, relative to the class means that they start from; log-uniform.
+    description_fit : (float, float)
+        In place of bounds of noise: those of how well scores by descriptions go with classes, in units of how well
+        scores by class means do.
     moved : float
         Share of tasks whose queries are moved along a direction of the rows, and half as often spread; two times in
         three their pool as well.
@@ -77,6 +91,7 @@ class Knowledge:
     leaning: float = 0.0
     moved: float = 0.0
     description_noise: tuple[float, float] = (0.4, 4.0)
+    description_fit: tuple[float, float] | tuple[()] = ()
 
     def __post_init__(self) -> None:
         found = problems(vars(self), RULES, " of knowledge")
@@ -150,9 +165,7 @@ def move(
     return centre + (query_x - centre) * stretch + offset, torch.where(follows, moved_pool, pool_x)
 
 
-def describe(
-    generator: Generator, x: Tensor, y: Tensor, n_classes: int, noise_size: tuple[float, float]
-) -> Tensor:
+def describe(generator: Generator, x: Tensor, y: Tensor, n_classes: int, knowledge: Knowledge) -> Tensor:
     """Return a vector for each class, (B, C, D): the mean of its rows, and noise of a size that tasks differ in.
 
     Noise has the covariance of rows, or is the same in all directions, or anything between. A class without a row, or
@@ -167,14 +180,45 @@ def describe(
     anywhere = normal(generator, *means.shape) * (centred.abs().amax(1, keepdim=True) > 0)
     part = uniform(generator, (0.0, 1.0), x.shape[0], 1, 1)
     noise = part.sqrt() * _unit(of_rows) + (1 - part).sqrt() * _unit(anywhere)
-    size = log_uniform(generator, noise_size, x.shape[0], 1, 1)
-    is_useless = torch.rand(x.shape[0], 1, 1, generator=generator) < USELESS
-    size = torch.where(is_useless, USELESS_NOISE * size, size)
-    of_class = (0.3 * normal(generator, x.shape[0], n_classes, 1)).exp()
-    vectors = _unit(means) + noise * size * of_class
+    if knowledge.description_fit:
+        noise = noise * (0.3 * normal(generator, x.shape[0], n_classes, 1)).exp()
+        vectors = _of_fit(generator, _unit(means), noise, centred, is_class, knowledge.description_fit)
+    else:
+        size = log_uniform(generator, knowledge.description_noise, x.shape[0], 1, 1)
+        is_useless = torch.rand(x.shape[0], 1, 1, generator=generator) < USELESS
+        size = torch.where(is_useless, USELESS_NOISE * size, size)
+        vectors = _unit(means) + noise * size * (0.3 * normal(generator, x.shape[0], n_classes, 1)).exp()
     leaves_out = torch.rand(x.shape[0], 1, 1, generator=generator) < INCOMPLETE
     left_out = leaves_out & (torch.rand(x.shape[0], n_classes, 1, generator=generator) < LEFT_OUT)
     return vectors.masked_fill(left_out | (count == 0), torch.nan)
+
+
+def _of_fit(
+    generator: Generator, means: Tensor, noise: Tensor, x: Tensor, is_class: Tensor, bounds: tuple[float, ...]
+) -> Tensor:
+    """Add as much noise to class means (B, C, D) as leaves a share, within bounds, of their correlation with classes.
+
+    Noise says nothing of classes: what of its scores goes with them is taken away first. A share below 0 is that of
+    means with the other sign.
+    """
+    means, noise = (each - each.mean(1, keepdim=True) for each in (means, noise))
+    target = (is_class - is_class.mean(-1, keepdim=True)).mT  # (B, R, C)
+    score, off = x @ means.mT, x @ noise.mT
+    tiny = torch.finfo(x.dtype).tiny
+    slope = _total(off * target) / _total(score * target).clamp_min(tiny**0.5)
+    noise, off = noise - slope * means, off - slope * score
+    low, high = bounds
+    fit = high - (high - low) * uniform(generator, (0.0, 1.0), x.shape[0], 1, 1) ** FIT_POWER
+    sign, fit = fit.sign(), fit.abs().clamp_min(LEAST_FIT)
+    # |score + size * off| is |score| / fit.
+    cross, square = sign * _total(score * off), _total(off.square()).clamp_min(tiny**0.5)
+    more = (fit**-2 - 1) * _total(score.square())
+    size = ((cross.square() + square * more).sqrt() - cross) / square
+    return sign * means + size * noise
+
+
+def _total(products: Tensor) -> Tensor:
+    return products.sum(dim=(1, 2), keepdim=True)
 
 
 def _direction(generator: Generator, x: Tensor) -> Tensor:

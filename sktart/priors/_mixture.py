@@ -108,5 +108,5 @@ def sample_tasks(
     query_x, pool_x = move(generator, context_x, query_x, pool_x, knowledge.moved)
     vectors = None
     if plan.described:
-        vectors = describe(generator, described_x, described_y, n_classes, knowledge.description_noise)
+        vectors = describe(generator, described_x, described_y, n_classes, knowledge)
     return Tasks(context_x, context_y, query_x, query_y, n_classes, pool_x, pool_y, vectors)

@@ -103,7 +103,7 @@ def test_moved_queries_are_at_most_half_a_radius_away_and_their_pool_mostly_foll
 
 def test_descriptions_lie_in_the_direction_of_their_class_as_far_as_noise_lets_them():
     x, y = rows(n_features=40)
-    vectors = describe(generator(), x, y, 2, (0.5, 12.0))
+    vectors = describe(generator(), x, y, 2, Knowledge(description_noise=(0.5, 12.0)))
     kept = ~vectors.isnan().any(-1).any(-1)
     assert 0.85 < kept.float().mean() < 1.0
     difference = vectors[kept][:, 1] - vectors[kept][:, 0]
@@ -113,9 +113,39 @@ def test_descriptions_lie_in_the_direction_of_their_class_as_far_as_noise_lets_t
     assert cosine.max() > 0.8
 
 
+def fits(x, y, vectors):
+    """Return the correlation of scores with classes as a share of that of class means, of each task that has all."""
+    one_hot = torch.nn.functional.one_hot(y, vectors.shape[1]).float()
+    centred = x - x.mean(1, keepdim=True)
+    means = one_hot.mT @ centred / one_hot.sum(1)[..., None]
+    found, best = (
+        ((scores := centred @ (each - each.mean(1, keepdim=True)).mT) * one_hot).sum(dim=(1, 2))
+        / scores.square().sum(dim=(1, 2)).sqrt()
+        for each in (vectors, means)
+    )
+    return (found / best)[~found.isnan()]
+
+
+@pytest.mark.parametrize("fit", [0.9, 0.4, -0.3])
+@pytest.mark.parametrize("n_classes", [2, 5])
+def test_descriptions_fit_classes_as_well_as_they_are_told_to(fit, n_classes):
+    x, y = rows(n_tasks=50, n_features=40, n_classes=n_classes)
+    found = fits(x, y, describe(generator(), x, y, n_classes, Knowledge(description_fit=(fit, fit))))
+    assert len(found) > 30  # of the others, a class is left out
+    torch.testing.assert_close(found, torch.full_like(found, fit), rtol=1e-3, atol=1e-3)
+
+
+def test_most_descriptions_fit_well_and_few_mislead():
+    x, y = rows(n_features=40)
+    found = fits(x, y, describe(generator(), x, y, 2, Knowledge(description_fit=(-0.2, 0.97))))
+    assert -0.2 <= found.min() < found.max() <= 0.971
+    assert 0.4 < found.median() < 0.7
+    assert 0.05 < (found < 0).float().mean() < 0.2
+
+
 def test_a_class_without_rows_is_not_described():
     x, _ = rows(n_tasks=3)
-    vectors = describe(generator(), x, torch.zeros(3, 60, dtype=torch.long), 2, (0.5, 12.0))
+    vectors = describe(generator(), x, torch.zeros(3, 60, dtype=torch.long), 2, Knowledge())
     assert vectors[:, 1].isnan().all()
 
 
@@ -125,6 +155,13 @@ def test_a_class_without_rows_is_not_described():
         (
             {"description_noise": (2.0, 1.0)},
             "description_noise of knowledge must be two rising positive numbers",
+        ),
+        *(
+            (
+                {"description_fit": fit},
+                r"description_fit of knowledge must be two rising numbers between -1 and 1",
+            )
+            for fit in (0.5, (0.5, 0.2), (-1.0, 0.5), (0.1, 0.2, 0.3), (0.5, "much"))
         ),
         ({"pool": 1.5}, "pool of knowledge must be a number from 0 to 1, got 1.5"),
         ({"pool_rows": (0, 4)}, r"pool_rows of knowledge must be two rising positive integers, got \(0, 4\)"),
