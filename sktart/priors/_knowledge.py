@@ -28,8 +28,8 @@ DESCRIPTION_ROWS, MOST_DESCRIPTION_ROWS = (8, 128), 512
 USELESS, USELESS_NOISE = 0.1, 10.0
 # Of tasks with descriptions, those that leave out classes, and how many of them.
 INCOMPLETE, LEFT_OUT = 0.15, 0.3
-# Power of a uniform draw that says how far below the upper bound a fit lies: more than 1, as most sentences fit well.
-FIT_POWER = 1.5
+# Standard deviation of the logarithm of the size of noise between the classes of a task.
+CLASS_NOISE = 0.3
 LEAST_FIT = 0.02
 
 
@@ -55,6 +55,7 @@ RULES: Rules = {
     "pool_rows": ("two rising positive integers", partial(are_bounds, least=1)),
     "description_noise": ("two rising positive numbers", _are_positive),
     "description_fit": ("two rising numbers between -1 and 1", _are_fits),
+    "description_fit_power": ("a number from 1 to 4", lambda value: is_number(value, most=4) and value >= 1),
 }
 
 
@@ -79,6 +80,8 @@ class Knowledge:
     description_fit : (float, float)
         In place of bounds of noise: those of how well scores by descriptions go with classes, in units of how well
         scores by class means do.
+    description_fit_power : float
+        Power of a uniform draw that says how far below the upper bound a fit lies: the larger, the more fit well.
     moved : float
         Share of tasks whose queries are moved along a direction of the rows, and half as often spread; two times in
         three their pool as well.
@@ -92,6 +95,7 @@ class Knowledge:
     moved: float = 0.0
     description_noise: tuple[float, float] = (0.4, 4.0)
     description_fit: tuple[float, float] | tuple[()] = ()
+    description_fit_power: float = 2.0
 
     def __post_init__(self) -> None:
         found = problems(vars(self), RULES, " of knowledge")
@@ -181,22 +185,29 @@ def describe(generator: Generator, x: Tensor, y: Tensor, n_classes: int, knowled
     part = uniform(generator, (0.0, 1.0), x.shape[0], 1, 1)
     noise = part.sqrt() * _unit(of_rows) + (1 - part).sqrt() * _unit(anywhere)
     if knowledge.description_fit:
-        noise = noise * (0.3 * normal(generator, x.shape[0], n_classes, 1)).exp()
-        vectors = _of_fit(generator, _unit(means), noise, centred, is_class, knowledge.description_fit)
+        noise = noise * (CLASS_NOISE * normal(generator, x.shape[0], n_classes, 1)).exp()
+        fit = _drawn_fit(generator, knowledge, x.shape[0])
+        vectors = _of_fit(_unit(means), noise, centred, is_class, fit)
     else:
         size = log_uniform(generator, knowledge.description_noise, x.shape[0], 1, 1)
         is_useless = torch.rand(x.shape[0], 1, 1, generator=generator) < USELESS
         size = torch.where(is_useless, USELESS_NOISE * size, size)
-        vectors = _unit(means) + noise * size * (0.3 * normal(generator, x.shape[0], n_classes, 1)).exp()
+        vectors = (
+            _unit(means) + noise * size * (CLASS_NOISE * normal(generator, x.shape[0], n_classes, 1)).exp()
+        )
     leaves_out = torch.rand(x.shape[0], 1, 1, generator=generator) < INCOMPLETE
     left_out = leaves_out & (torch.rand(x.shape[0], n_classes, 1, generator=generator) < LEFT_OUT)
     return vectors.masked_fill(left_out | (count == 0), torch.nan)
 
 
-def _of_fit(
-    generator: Generator, means: Tensor, noise: Tensor, x: Tensor, is_class: Tensor, bounds: tuple[float, ...]
-) -> Tensor:
-    """Add as much noise to class means (B, C, D) as leaves a share, within bounds, of their correlation with classes.
+def _drawn_fit(generator: Generator, knowledge: Knowledge, n_tasks: int) -> Tensor:
+    low, high = knowledge.description_fit
+    below = uniform(generator, (0.0, 1.0), n_tasks, 1, 1) ** knowledge.description_fit_power
+    return high - (high - low) * below
+
+
+def _of_fit(means: Tensor, noise: Tensor, x: Tensor, is_class: Tensor, fit: Tensor) -> Tensor:
+    """Add as much noise to class means (B, C, D) as leaves a share of their correlation with classes, `fit` (B, 1, 1).
 
     Noise says nothing of classes: what of its scores goes with them is taken away first. A share below 0 is that of
     means with the other sign.
@@ -207,8 +218,6 @@ def _of_fit(
     tiny = torch.finfo(x.dtype).tiny
     slope = _total(off * target) / _total(score * target).clamp_min(tiny**0.5)
     noise, off = noise - slope * means, off - slope * score
-    low, high = bounds
-    fit = high - (high - low) * uniform(generator, (0.0, 1.0), x.shape[0], 1, 1) ** FIT_POWER
     sign, fit = fit.sign(), fit.abs().clamp_min(LEAST_FIT)
     # |score + size * off| is |score| / fit.
     cross, square = sign * _total(score * off), _total(off.square()).clamp_min(tiny**0.5)
