@@ -161,7 +161,8 @@ def pretrain(
     reasoner = net.module_.cpu().eval().requires_grad_(False)
     finished = saved["steps"] == recipe.steps
     if finished and recipe.start_share:
-        begin_with(reasoner, load_checkpoint(recipe.start).reasoner, recipe.start, recipe.start_share)
+        other = recipe.share_of or recipe.start
+        begin_with(reasoner, load_checkpoint(other).reasoner, other, recipe.start_share)
     metrics = {"training": training_record(saved, str(net.device)), "golden": golden_predictions(reasoner)}
     save_checkpoint(out, reasoner, recipe=recipe.to_dict(), metrics=metrics)
     if finished:

@@ -24,7 +24,7 @@ RULES: Rules = {
     "seed": (f"an integer from 0 up to {MAX_SEED}", partial(is_integer, least=0, most=MAX_SEED)),
     "warmup_steps": ("an integer from 0", partial(is_integer, least=0)),
     **dict.fromkeys(("muon_learning_rate", "adamw_learning_rate", "weight_decay"), RATE),
-    **dict.fromkeys(("name", "start"), ("a string", lambda value: isinstance(value, str))),
+    **dict.fromkeys(("name", "start", "share_of"), ("a string", lambda value: isinstance(value, str))),
     "keeps_labels_only": ("true or false", lambda value: isinstance(value, bool)),
     "start_share": ("a number from 0 to 1", partial(is_number, most=1)),
     "context_rows": ("two rising positive integers", partial(are_bounds, least=1)),
@@ -72,6 +72,8 @@ class Recipe:
     start_share : float
         Share of the start's weights in those of the finished checkpoint, the rest being the trained ones (Wortsman et
         al., Robust fine-tuning of zero-shot models, 2022).
+    share_of : str
+        Checkpoint whose weights have that share in place of the start's, such as that of an earlier stage.
     initialise : {"random", "nearest-mean"}
         Weights to begin with where there is no `start`; "nearest-mean" is for decoders, see
         :func:`sktart.reasoners._nearest_mean.start_from_nearest_mean`.
@@ -110,6 +112,7 @@ class Recipe:
     start: str = ""
     keeps_labels_only: bool = False
     start_share: float = 0.0
+    share_of: str = ""
     initialise: str = "random"
     optimizer: str = "muon"
     curriculum: Mapping[str, Sequence[int]] = field(default_factory=dict)
@@ -136,6 +139,8 @@ class Recipe:
         if not found and not self.start:
             needy = [name for name in ("start_share", "keeps_labels_only") if getattr(self, name)]
             found += [f"{name} (={getattr(self, name)}) needs a start" for name in needy]
+        if not found and self.share_of and not self.start_share:
+            found.append(f"share_of (={self.share_of!r}) needs a start_share")
         if not found and self.keeps_labels_only and not self.knowledge:
             found.append("keeps_labels_only needs knowledge, as nothing is left to train without it")
         if found:
@@ -162,7 +167,7 @@ class Recipe:
         """Return the content of the JSON file."""
         values = {**asdict(self), "network": self.network.to_dict()}
         # Recipes from before keep their fingerprints.
-        for late in ("knowledge", "start_share", "keeps_labels_only"):
+        for late in ("knowledge", "start_share", "share_of", "keeps_labels_only"):
             if not values[late]:
                 del values[late]
         return values

@@ -275,3 +275,17 @@ def test_a_share_of_the_start_is_in_the_finished_weights_alone(tmp_path, whole):
     assert any((begun[name] - ended[name]).abs().max() > 1e-4 for name in begun)
     for name, value in blended.items():
         torch.testing.assert_close(value, 0.25 * begun[name] + 0.75 * ended[name])
+
+
+def test_the_share_may_be_that_of_an_earlier_stage(tmp_path, whole):
+    stage = replace(RECIPE, seed=RECIPE.seed + 1, start=str(whole))
+    run(tmp_path / "stage", stage)
+    last = replace(stage, seed=RECIPE.seed + 2, start=str(tmp_path / "stage"))
+    run(tmp_path / "trained", last)
+    run(tmp_path / "blended", replace(last, start_share=0.5, share_of=str(whole)))
+    begun, ended, blended = (
+        load_folder(folder).reasoner.state_dict()
+        for folder in (whole, tmp_path / "trained", tmp_path / "blended")
+    )
+    for name, value in blended.items():
+        torch.testing.assert_close(value, 0.5 * (begun[name] + ended[name]))

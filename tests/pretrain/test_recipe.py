@@ -52,17 +52,19 @@ CHANGES = {
     "knowledge": {"pool": 0.5},
     "keeps_labels_only": True,
     "start_share": 0.5,
+    "share_of": "elsewhere",
 }
 KNOWING = {**VALUES["network"], "pool_message_width": 2}
 NEEDED = {
     "start_share": {"start": "elsewhere"},
+    "share_of": {"start": "there", "start_share": 0.5},
     "keeps_labels_only": {"start": "elsewhere", "network": KNOWING, "knowledge": {"pool": 0.25}},
     "knowledge": {"network": KNOWING},
 }
 
 
 def test_fingerprint_changes_with_each_value_and_not_with_the_order_of_keys():
-    later = {"knowledge", "keeps_labels_only", "start_share"}
+    later = {"knowledge", "keeps_labels_only", "start_share", "share_of"}
     assert set(CHANGES) == (set(VALUES) | set(DEFAULTS) | later) - {"initialise"}  # one choice only here
     reference = recipe_from_dict(VALUES).fingerprint()
     prints = {
@@ -75,7 +77,9 @@ def test_fingerprint_changes_with_each_value_and_not_with_the_order_of_keys():
 
 
 def test_a_recipe_without_knowledge_keeps_the_fingerprint_that_it_had_before_there_was_any():
-    assert not {"knowledge", "keeps_labels_only", "start_share"} & set(recipe_from_dict(VALUES).to_dict())
+    assert not {"knowledge", "keeps_labels_only", "start_share", "share_of"} & set(
+        recipe_from_dict(VALUES).to_dict()
+    )
     assert recipe_from_dict({**VALUES, "knowledge": {}}) == recipe_from_dict(VALUES)
 
 
@@ -102,6 +106,7 @@ def test_a_component_is_written_as_it_was_given():
 COMPONENT_KEYS = r"a component has the keys \['balanced', .*\]: missing "
 WRONG = [
     ({"start_share": 0.5}, r"start_share \(=0.5\) needs a start"),
+    ({"share_of": "y", "start": "x"}, r"share_of \(='y'\) needs a start_share"),
     ({"start_share": 1.5, "start": "x"}, "start_share must be a number from 0 to 1, got 1.5"),
     ({"keeps_labels_only": True}, r"keeps_labels_only \(=True\) needs a start"),
     ({"keeps_labels_only": True, "start": "x"}, "keeps_labels_only needs knowledge, as nothing is left"),
