@@ -54,7 +54,7 @@ def _correlation(scores: np.ndarray, one_hot: np.ndarray) -> float:
     return float((scores * one_hot).sum() / np.sqrt(np.square(scores).sum() * np.square(one_hot).sum()))
 
 
-def of_component(component: dict, noise: tuple[float, float], seed: int) -> list[float]:
+def of_component(component: dict, knowledge: Knowledge, seed: int) -> list[float]:
     """Return the shares of tasks of two classes of a component."""
     generator = torch.Generator().manual_seed(seed)
     shares = []
@@ -66,7 +66,7 @@ def of_component(component: dict, noise: tuple[float, float], seed: int) -> list
             query_rows=8,
             max_tasks=4,
             max_tokens=10**7,
-            knowledge=Knowledge(described=1.0, description_noise=noise),
+            knowledge=knowledge,
         )
         assert tasks.class_vectors is not None
         for X, y, vectors in zip(tasks.context_x, tasks.context_y, tasks.class_vectors, strict=True):
@@ -100,12 +100,16 @@ def main(argv: list[str] | None = None) -> None:
     header = ["data set", "classes", "correlation", "in the metric", "share"]
     print(f"{machine()}\n\n{markdown(header, rows)}\n")
     recipe = json.loads(args.recipe.read_text())
-    prior, noise = recipe["prior"], tuple(recipe["knowledge"]["description_noise"])
+    prior = recipe["prior"]
+    of_descriptions = {
+        key: value for key, value in recipe["knowledge"].items() if key.startswith("description_")
+    }
+    knowledge = Knowledge(described=1.0, **of_descriptions)
     of_two = [each for each in prior if each["n_classes"][0] == 2 and each["family"] != "logistic"]
     lines = [
         [
             f"{place + 1} {each['family']}",
-            *map(float, np.quantile(of_component(each, noise, place), QUANTILES)),
+            *map(float, np.quantile(of_component(each, knowledge, place), QUANTILES)),
         ]
         for place, each in enumerate(of_two)
     ]

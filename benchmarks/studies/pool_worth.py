@@ -4,8 +4,8 @@
 
 Of real sets, and of tasks of each component: how far classes stand out of the spread of rows (variance between classes
 over the largest variance along a direction within them), the effective dimension within classes, and log-loss with 256
-rows without a label over that with 16 labelled rows alone. Medians over tasks, and the 10 % and 90 % quantiles of the
-last.
+rows without a label over that with 16 labelled rows alone (two of each class where that is more). Medians over tasks,
+and the 10 % and 90 % quantiles of the last.
 """
 
 from __future__ import annotations
