@@ -77,7 +77,7 @@ class Knowledge:
         Share of tasks whose pool leans to some classes and regions, and half as often their queries to some regions.
     description_noise : (float, float)
         Bounds of the size of the noise of descriptions, relative to the class means that they start from; log-uniform.
-    description_fit : (float, float)
+    description_fit : (float, float), or empty
         In place of bounds of noise: those of how well scores by descriptions go with classes, in units of how well
         scores by class means do.
     description_fit_power : float
@@ -94,7 +94,7 @@ class Knowledge:
     leaning: float = 0.0
     moved: float = 0.0
     description_noise: tuple[float, float] = (0.4, 4.0)
-    description_fit: tuple[float, float] | tuple[()] = ()
+    description_fit: tuple[float, ...] = ()
     description_fit_power: float = 2.0
 
     def __post_init__(self) -> None:
