@@ -16,7 +16,8 @@ from benchmarks.fewshot.methods import OURS, OURS_WITH, REFERENCE
 from benchmarks.fewshot.plots import COLOURS, panels, save
 from benchmarks.pictures import in_our_style
 
-CELL = ["encoder", "dataset", "labels", "pool_shares"]
+KIND = ["split", "encoder", "pool_shares"]
+CELL = [*KIND, "dataset", "labels"]
 LOOKS = {
     REFERENCE: ("LogisticRegressionCV", "#999999", "--"),
     OURS: ("labels only", "black", "-"),
@@ -39,7 +40,7 @@ def by_labels(rows: pd.DataFrame) -> pd.DataFrame:
     accuracy, loss = means(rows, "accuracy"), means(rows, "log_loss")
     points = 100 * accuracy.sub(accuracy[REFERENCE], axis=0)
     ratios = np.log(loss.div(loss[REFERENCE], axis=0))
-    groups = ["encoder", "pool_shares", "labels"]
+    groups = [*KIND, "labels"]
     table = pd.concat(
         {"points": points.groupby(groups).mean(), "log-loss ratio": np.exp(ratios.groupby(groups).mean())},
         axis=1,
@@ -53,7 +54,7 @@ def by_data_set(rows: pd.DataFrame) -> pd.DataFrame:
     reference = 100 * (accuracy[OURS] - accuracy[REFERENCE])
     over = 100 * accuracy[[*OURS_WITH]].sub(accuracy[OURS], axis=0)
     over.insert(0, "labels only over CV", reference)
-    return over.groupby(["encoder", "pool_shares", "dataset"], sort=False).mean()
+    return over.groupby([*KIND, "dataset"], sort=False).mean()
 
 
 def worth(rows: pd.DataFrame) -> pd.DataFrame:
@@ -94,8 +95,8 @@ def main(argv: list[str] | None = None) -> None:
     rows = pd.concat([pd.read_csv(path) for path in args.rows])
     print(by_labels(rows).round(3).to_string(), "\n")
     print(by_data_set(rows).round(2).to_string())
-    for (encoder, shares), part in rows.groupby(["encoder", "pool_shares"]):
-        print(f"\nlabels that the reference needs, {encoder}, {shares}\n{worth(part).round().to_string()}")
+    for kind, part in rows.groupby(KIND):
+        print(f"\nlabels that the reference needs, {', '.join(kind)}\n{worth(part).round().to_string()}")
     if args.picture:
         draw(rows[rows["pool_shares"] == "same"], args.picture)
 

@@ -24,6 +24,7 @@ from torch.nn import functional as F
 from benchmarks.fewshot.contexts import draw, draw_pool
 from benchmarks.fewshot.readers import load, plain_sets
 from benchmarks.printing import machine, markdown
+from benchmarks.studies.pool_metric import effective_dimension
 from sktart import load_checkpoint
 from sktart._runtime import torch_threads
 from sktart.priors import Knowledge, sample_tasks
@@ -47,10 +48,8 @@ def spread(X: np.ndarray, y: np.ndarray) -> tuple[float, float]:
     ]
     first, second = (means - means.mean(axis=0) for means in halves)
     within = X - (one_hot.T @ X / one_hot.sum(axis=0)[:, None])[codes]
-    values = np.linalg.eigvalsh(np.cov(within.T))
-    return float((first * second).sum(axis=1).mean() / values[-1]), float(
-        values.sum() ** 2 / np.square(values).sum()
-    )
+    largest = np.linalg.norm(np.cov(within.T), 2)
+    return float((first * second).sum(axis=1).mean() / largest), effective_dimension(within)
 
 
 def worth(reasoner: GramReasoner, x: torch.Tensor, y: torch.Tensor, rest: tuple[torch.Tensor, ...]) -> float:

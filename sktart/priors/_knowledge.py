@@ -185,19 +185,26 @@ def describe(generator: Generator, x: Tensor, y: Tensor, n_classes: int, knowled
     part = uniform(generator, (0.0, 1.0), x.shape[0], 1, 1)
     noise = part.sqrt() * _unit(of_rows) + (1 - part).sqrt() * _unit(anywhere)
     if knowledge.description_fit:
-        noise = noise * (CLASS_NOISE * normal(generator, x.shape[0], n_classes, 1)).exp()
-        fit = _drawn_fit(generator, knowledge, x.shape[0])
-        vectors = _of_fit(_unit(means), noise, centred, is_class, fit)
-    else:
-        size = log_uniform(generator, knowledge.description_noise, x.shape[0], 1, 1)
-        is_useless = torch.rand(x.shape[0], 1, 1, generator=generator) < USELESS
-        size = torch.where(is_useless, USELESS_NOISE * size, size)
-        vectors = (
-            _unit(means) + noise * size * (CLASS_NOISE * normal(generator, x.shape[0], n_classes, 1)).exp()
+        noise = _scaled_by_class(generator, noise)
+        vectors = _of_fit(
+            _unit(means), noise, centred, is_class, _drawn_fit(generator, knowledge, x.shape[0])
         )
+    else:
+        noise = noise * _drawn_size(generator, knowledge, x.shape[0])
+        vectors = _unit(means) + _scaled_by_class(generator, noise)
     leaves_out = torch.rand(x.shape[0], 1, 1, generator=generator) < INCOMPLETE
     left_out = leaves_out & (torch.rand(x.shape[0], n_classes, 1, generator=generator) < LEFT_OUT)
     return vectors.masked_fill(left_out | (count == 0), torch.nan)
+
+
+def _scaled_by_class(generator: Generator, noise: Tensor) -> Tensor:
+    return noise * (CLASS_NOISE * normal(generator, *noise.shape[:2], 1)).exp()
+
+
+def _drawn_size(generator: Generator, knowledge: Knowledge, n_tasks: int) -> Tensor:
+    size = log_uniform(generator, knowledge.description_noise, n_tasks, 1, 1)
+    is_useless = torch.rand(n_tasks, 1, 1, generator=generator) < USELESS
+    return torch.where(is_useless, USELESS_NOISE * size, size)
 
 
 def _drawn_fit(generator: Generator, knowledge: Knowledge, n_tasks: int) -> Tensor:

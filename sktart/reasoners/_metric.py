@@ -63,9 +63,8 @@ def root_of_metric(x: Tensor, weight: Tensor) -> Root:
 def _part_by_spread(square: Tensor) -> tuple[Tensor, Tensor]:
     """Return the share of the metric by spread and the effective dimension, (B, 1, 1), from X' X or X X' of rows."""
     size = square.square().sum(dim=(1, 2), keepdim=True)
-    dimension = 1 / size.where(
-        size > 0, 1.0
-    )  # 1 where all rows are equal, and nothing is known of directions
+    # 1 where all rows are equal, and nothing is known of directions.
+    dimension = 1 / size.where(size > 0, 1.0)
     return SHARE / (1 + (DIMENSIONS / dimension).square()), dimension
 
 
