@@ -63,9 +63,12 @@ class SetStream(TaskStream):
 def group_of_tasks(rng: np.random.Generator, data: DataSet, recipe: Recipe) -> Tasks:
     """Draw tasks of one size, with some of the classes of a set."""
     low, high = np.log(recipe.context_rows[0]), np.log(recipe.context_rows[1] + 1)
-    most = min(int(data.y.max()) + 1, MOST_CLASSES)
-    n_classes = int(np.exp(rng.uniform(np.log(2), np.log(most + 1))))
+    most_classes = min(int(data.y.max()) + 1, MOST_CLASSES)
+    n_classes = int(np.exp(rng.uniform(np.log(2), np.log(most_classes + 1))))
     n_labels, n_pool = max(int(np.exp(rng.uniform(low, high))), n_classes), int(rng.choice(POOLS))
+    # Where classes are small, so are tasks: most draws of shares then find enough rows of each.
+    most_rows = int(np.bincount(data.y).min()) * n_classes // 3
+    n_labels, n_pool = max(min(n_labels, most_rows), n_classes), min(n_pool, most_rows)
     is_described = data.class_vectors is not None and rng.random() < DESCRIBED
     if n_pool and is_described and rng.random() < FEW:
         n_labels = int(rng.integers(n_classes + 1))
