@@ -1,6 +1,7 @@
 """The bound of training on the very sets: tasks of real rows, and a table of before and after."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -33,6 +34,13 @@ def test_no_row_has_two_places_in_a_task_and_labels_are_those_of_rows(seed):
         if tasks.class_vectors is not None:
             vectors = tasks.class_vectors[task]
             assert all(int(vectors[label, 1]) == row_class for label, row_class in classes)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_tasks_are_as_small_as_classes_are(seed):
+    small = replace(SET, X=ROWS[:180], y=Y[:180], is_test=None)  # 60 rows a class, where a pool may have 256
+    tasks = group_of_tasks(np.random.default_rng(seed), small, RECIPE)
+    assert tasks.pool_x.shape[1] <= 60
 
 
 def test_steps_differ_and_can_be_drawn_again():
