@@ -23,11 +23,11 @@ from joblib import Memory, cpu_count
 from threadpoolctl import threadpool_limits
 
 from benchmarks.fewshot.contexts import class_counts, draw, draw_pool, take
+from benchmarks.fewshot.knowing import UNLABELLED, KnowingReasoner
 from benchmarks.fewshot.methods import tuned_logistic_regression
 from benchmarks.fewshot.readers import DataSet, load, plain_sets
 from benchmarks.fewshot.scores import accuracy, log_loss
 from benchmarks.printing import machine, markdown
-from sktart import TartReasoner
 from sktart._runtime import torch_threads
 from sktart.pretrain._batches import TaskStream, one_thread_each
 from sktart.pretrain._loop import training_record
@@ -42,7 +42,6 @@ N_POOL = 256
 POOLS = (0, 64, 128, 256, 256)  # rows without a label in the tasks of training
 MOST_CLASSES = 14
 DESCRIBED, FEW, BALANCED, LEANING = 0.65, 0.15, 0.7, 0.2  # shares of tasks
-UNLABELLED = -1
 
 
 class SetStream(TaskStream):
@@ -139,7 +138,7 @@ def train(recipe: Recipe, sets: Sequence[DataSet], out: Path) -> None:
 
 
 def measure(
-    readers: dict[str, TartReasoner], data: DataSet, n_labels: int, seed: int
+    readers: dict[str, KnowingReasoner], data: DataSet, n_labels: int, seed: int
 ) -> Iterator[tuple[str, str, float, float]]:
     """Yield points over tuned logistic regression and log-loss over its, of each reader and what it reads."""
     drawn = draw(data, n_labels, "balanced", seed)
@@ -149,12 +148,15 @@ def measure(
     pool = draw_pool(data, context, queries, N_POOL, "same", seed)
     X, y, asked, answers = data.X[context], data.y[context], data.X[queries], data.y[queries]
     with_pool = np.concatenate([X, data.X[pool]]), np.concatenate([y, np.full(len(pool), UNLABELLED)])
-    described = data.class_vectors and dict(enumerate(data.class_vectors))
     peer = tuned_logistic_regression(y).fit(X, y).predict_proba(asked)
-    known = {"labels only": ((X, y), None), "pool": (with_pool, None), "both": (with_pool, described)}
+    known = {
+        "labels only": ((X, y), None),
+        "pool": (with_pool, None),
+        "both": (with_pool, data.class_vectors),
+    }
     for name, reader in readers.items():
         for reading, (rows, vectors) in known.items():
-            proba = reader.fit(*rows, class_vectors=vectors).predict_proba(asked)
+            proba = reader.fit(*rows, vectors).predict_proba(asked)
             points = 100 * (accuracy(answers, proba) - accuracy(answers, peer))
             yield name, reading, points, np.log(log_loss(answers, proba) / log_loss(answers, peer))
 
@@ -198,7 +200,7 @@ def main(argv: list[str] | None = None) -> None:
     recipe = replace(recipe, keeps_labels_only=False, steps=args.steps)
     train(recipe, [sets[name] for name in args.train], args.out)
     checkpoints = {"before": args.checkpoint, "trained": str(args.out)}
-    readers = {name: TartReasoner(path, unlabelled=UNLABELLED) for name, path in checkpoints.items()}
+    readers = {name: KnowingReasoner(path) for name, path in checkpoints.items()}
     with torch_threads(1), threadpool_limits(1):
         lines = [
             (name, n_labels, seed, *line)
