@@ -18,11 +18,23 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import normalize
 from sklearn.semi_supervised import LabelSpreading
 
+from benchmarks.fewshot.readers import DataSet
+
 UNLABELLED = -1
 FACTORS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 TEMPERATURES = np.logspace(-3, 1, 17)
 
 Vectors = Sequence[np.ndarray]
+
+
+def readings(data: DataSet, context: np.ndarray, pool: np.ndarray) -> dict[str, tuple[Any, ...]]:
+    """Return the arguments of `fit` for what is known of a set, by name: without sentences of its own, not "both"."""
+    X, y = data.X[context], data.y[context]
+    with_pool = np.concatenate([X, data.X[pool]]), np.concatenate([y, np.full(len(pool), UNLABELLED)])
+    known: dict[str, tuple[Any, ...]] = {"labels only": (X, y), "pool": with_pool}
+    if data.class_vectors is not None:
+        known["both"] = *with_pool, data.class_vectors
+    return known
 
 
 class KnowingReasoner(ClassifierMixin, BaseEstimator):

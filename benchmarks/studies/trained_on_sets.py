@@ -23,7 +23,7 @@ from joblib import Memory, cpu_count
 from threadpoolctl import threadpool_limits
 
 from benchmarks.fewshot.contexts import class_counts, draw, draw_pool, take
-from benchmarks.fewshot.knowing import UNLABELLED, KnowingReasoner
+from benchmarks.fewshot.knowing import KnowingReasoner, readings
 from benchmarks.fewshot.methods import tuned_logistic_regression
 from benchmarks.fewshot.readers import DataSet, load, plain_sets
 from benchmarks.fewshot.scores import accuracy, log_loss
@@ -147,16 +147,10 @@ def measure(
     context, queries = drawn
     pool = draw_pool(data, context, queries, N_POOL, "same", seed)
     X, y, asked, answers = data.X[context], data.y[context], data.X[queries], data.y[queries]
-    with_pool = np.concatenate([X, data.X[pool]]), np.concatenate([y, np.full(len(pool), UNLABELLED)])
     peer = tuned_logistic_regression(y).fit(X, y).predict_proba(asked)
-    known = {
-        "labels only": ((X, y), None),
-        "pool": (with_pool, None),
-        "both": (with_pool, data.class_vectors),
-    }
     for name, reader in readers.items():
-        for reading, (rows, vectors) in known.items():
-            proba = reader.fit(*rows, vectors).predict_proba(asked)
+        for reading, known in readings(data, context, pool).items():
+            proba = reader.fit(*known).predict_proba(asked)
             points = 100 * (accuracy(answers, proba) - accuracy(answers, peer))
             yield name, reading, points, np.log(log_loss(answers, proba) / log_loss(answers, peer))
 
