@@ -28,7 +28,7 @@ Vectors = Sequence[np.ndarray]
 
 
 def readings(data: DataSet, context: np.ndarray, pool: np.ndarray) -> dict[str, tuple[Any, ...]]:
-    """Return the arguments of `fit` for what is known of a set, by name: without sentences of its own, not "both"."""
+    """Return the arguments of `fit` for what is known of a set, by name; "both" only where it has sentences."""
     X, y = data.X[context], data.y[context]
     with_pool = np.concatenate([X, data.X[pool]]), np.concatenate([y, np.full(len(pool), UNLABELLED)])
     known: dict[str, tuple[Any, ...]] = {"labels only": (X, y), "pool": with_pool}
