@@ -18,23 +18,37 @@ from sklearn.model_selection import StratifiedKFold
 from sklearn.preprocessing import normalize
 from sklearn.semi_supervised import LabelSpreading
 
+from benchmarks.fewshot.contexts import draw, draw_pool
 from benchmarks.fewshot.readers import DataSet
 
 UNLABELLED = -1
+N_POOL = 256
 FACTORS = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0)
 TEMPERATURES = np.logspace(-3, 1, 17)
 
 Vectors = Sequence[np.ndarray]
 
 
-def readings(data: DataSet, context: np.ndarray, pool: np.ndarray) -> dict[str, tuple[Any, ...]]:
-    """Return the arguments of `fit` for what is known of a set, by name; "both" only where it has sentences."""
-    X, y = data.X[context], data.y[context]
-    with_pool = np.concatenate([X, data.X[pool]]), np.concatenate([y, np.full(len(pool), UNLABELLED)])
-    known: dict[str, tuple[Any, ...]] = {"labels only": (X, y), "pool": with_pool}
+def draw_readings(
+    data: DataSet, n_labels: int, seed: int
+) -> tuple[dict[str, tuple[Any, ...]], np.ndarray] | None:
+    """Draw labelled rows, a pool and queries, balanced; None where the set cannot give them.
+
+    Returns the arguments of `fit` for each part of what is known, by name, and the places of the queries. Readings
+    with sentences are only there where the set has some.
+    """
+    drawn = draw(data, n_labels, "balanced", seed)
+    if drawn is None:
+        return None
+    context, queries = drawn
+    pool = draw_pool(data, context, queries, N_POOL, "same", seed)
+    y = data.y[context]
+    alone = data.X[context], y
+    with_pool = data.X[np.concatenate([context, pool])], np.concatenate([y, np.full(len(pool), UNLABELLED)])
+    known: dict[str, tuple[Any, ...]] = {"labels only": alone, "pool": with_pool}
     if data.class_vectors is not None:
-        known["both"] = *with_pool, data.class_vectors
-    return known
+        known |= {"descriptions": (*alone, data.class_vectors), "both": (*with_pool, data.class_vectors)}
+    return known, queries
 
 
 class KnowingReasoner(ClassifierMixin, BaseEstimator):

@@ -22,16 +22,13 @@ from joblib import Memory
 from sklearn.model_selection import StratifiedKFold
 from threadpoolctl import threadpool_limits
 
-from benchmarks.fewshot.contexts import draw, draw_pool
-from benchmarks.fewshot.knowing import UNLABELLED
+from benchmarks.fewshot.knowing import KnowingReasoner, draw_readings
 from benchmarks.fewshot.readers import DataSet, load, plain_sets
 from benchmarks.fewshot.scores import accuracy, log_loss
 from benchmarks.printing import machine, markdown
-from sktart import TartReasoner
 from sktart._runtime import torch_threads
 
 LABELS = (8, 16, 32, 64, 128, 256)
-N_POOL = 256
 READINGS = ("labels only", "pool", "descriptions", "both")
 BOTH = np.array([0.0, 0.0, 0.0, 1.0])
 # How much each reading is believed in before a label was seen.
@@ -42,20 +39,14 @@ Cell = dict[str, Any]
 
 def read_four_times(data: DataSet, n_labels: int, seed: int) -> Cell | None:
     """Return the answers of each reading for queries, and for labelled rows that were held out."""
-    drawn = draw(data, n_labels, "balanced", seed)
+    drawn = draw_readings(data, n_labels, seed)
     if drawn is None or data.class_vectors is None:
         return None
-    context, queries = drawn
-    pool = draw_pool(data, context, queries, N_POOL, "same", seed)
-    y, vectors = data.y[context], dict(enumerate(data.class_vectors))
-    with_pool = data.X[np.concatenate([context, pool])], np.concatenate([y, np.full(len(pool), UNLABELLED)])
-    alone = data.X[context], y
+    known, queries = drawn
+    _, y = known["labels only"]
     folds = StratifiedKFold(int(min(5, np.bincount(y).min())), shuffle=True, random_state=seed)
     cell: Cell = {"dataset": data.name, "labels": n_labels, "seed": seed, "y": y, "answers": data.y[queries]}
-    models = [
-        TartReasoner(unlabelled=UNLABELLED).fit(*rows, class_vectors=described)
-        for rows, described in ((alone, None), (with_pool, None), (alone, vectors), (with_pool, vectors))
-    ]
+    models = [KnowingReasoner().fit(*known[reading]).reasoner_ for reading in READINGS]
     cell["queries"] = np.stack([model.predict_proba(data.X[queries]) for model in models])
     cell["held out"] = np.stack([model.held_out_proba(cv=folds) for model in models])
     return cell

@@ -19,8 +19,7 @@ from joblib import Memory
 from scipy.special import softmax
 from threadpoolctl import threadpool_limits
 
-from benchmarks.fewshot.contexts import draw, draw_pool
-from benchmarks.fewshot.knowing import KnowingReasoner, readings
+from benchmarks.fewshot.knowing import KnowingReasoner, draw_readings
 from benchmarks.fewshot.methods import tuned_logistic_regression
 from benchmarks.fewshot.readers import DataSet, load, plain_sets
 from benchmarks.fewshot.scores import log_loss
@@ -28,22 +27,22 @@ from benchmarks.printing import machine, markdown
 from sktart._runtime import torch_threads
 
 FACTORS = (0.8, 1.0, 1.2, 1.4, 1.6, 2.0)
-N_POOL = 256
+READS = ("labels only", "pool", "both")
 
 
 def measure(
     reader: KnowingReasoner, data: DataSet, n_labels: int, seed: int
 ) -> Iterator[tuple[str, float, float]]:
     """Yield what was read, a factor, and the logarithm of log-loss over that of tuned logistic regression."""
-    drawn = draw(data, n_labels, "balanced", seed)
+    drawn = draw_readings(data, n_labels, seed)
     if drawn is None:
         return
-    context, queries = drawn
-    pool = draw_pool(data, context, queries, N_POOL, "same", seed)
-    X, y, asked, answers = data.X[context], data.y[context], data.X[queries], data.y[queries]
+    known, queries = drawn
+    asked, answers = data.X[queries], data.y[queries]
+    X, y = known["labels only"]
     peer = log_loss(answers, tuned_logistic_regression(y).fit(X, y).predict_proba(asked))
-    for name, known in readings(data, context, pool).items():
-        logits = np.log(reader.fit(*known).predict_proba(asked))
+    for name in filter(known.get, READS):
+        logits = np.log(reader.fit(*known[name]).predict_proba(asked))
         for factor in FACTORS:
             yield name, factor, float(np.log(log_loss(answers, softmax(factor * logits, axis=1)) / peer))
 

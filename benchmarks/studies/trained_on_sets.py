@@ -22,8 +22,8 @@ import torch
 from joblib import Memory, cpu_count
 from threadpoolctl import threadpool_limits
 
-from benchmarks.fewshot.contexts import class_counts, draw, draw_pool, take
-from benchmarks.fewshot.knowing import KnowingReasoner, readings
+from benchmarks.fewshot.contexts import class_counts, take
+from benchmarks.fewshot.knowing import KnowingReasoner, draw_readings
 from benchmarks.fewshot.methods import tuned_logistic_regression
 from benchmarks.fewshot.readers import DataSet, load, plain_sets
 from benchmarks.fewshot.scores import accuracy, log_loss
@@ -38,7 +38,7 @@ from sktart.zoo._checkpoint import save_checkpoint
 from sktart.zoo._golden import golden_predictions
 
 LABELS = (8, 16, 32, 64, 128)
-N_POOL = 256
+READS = ("labels only", "pool", "both")
 POOLS = (0, 64, 128, 256, 256)  # rows without a label in the tasks of training
 MOST_CLASSES = 14
 DESCRIBED, FEW, BALANCED, LEANING = 0.65, 0.15, 0.7, 0.2  # shares of tasks
@@ -141,16 +141,16 @@ def measure(
     readers: dict[str, KnowingReasoner], data: DataSet, n_labels: int, seed: int
 ) -> Iterator[tuple[str, str, float, float]]:
     """Yield points over tuned logistic regression and log-loss over its, of each reader and what it reads."""
-    drawn = draw(data, n_labels, "balanced", seed)
+    drawn = draw_readings(data, n_labels, seed)
     if drawn is None:
         return
-    context, queries = drawn
-    pool = draw_pool(data, context, queries, N_POOL, "same", seed)
-    X, y, asked, answers = data.X[context], data.y[context], data.X[queries], data.y[queries]
+    known, queries = drawn
+    asked, answers = data.X[queries], data.y[queries]
+    X, y = known["labels only"]
     peer = tuned_logistic_regression(y).fit(X, y).predict_proba(asked)
     for name, reader in readers.items():
-        for reading, known in readings(data, context, pool).items():
-            proba = reader.fit(*known).predict_proba(asked)
+        for reading in filter(known.get, READS):
+            proba = reader.fit(*known[reading]).predict_proba(asked)
             points = 100 * (accuracy(answers, proba) - accuracy(answers, peer))
             yield name, reading, points, np.log(log_loss(answers, proba) / log_loss(answers, peer))
 
