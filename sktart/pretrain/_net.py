@@ -55,9 +55,10 @@ class PretrainNet(NeuralNet):
                 start_from_nearest_mean(self.module_)
         if self.recipe.start:
             begin_with(self.module_, load_checkpoint(self.recipe.start).reasoner, self.recipe.start)
-        if self.recipe.keeps_labels_only:
-            self.module_.requires_grad_(False)
-            for weight in self.module_.knowledge_parameters():
+        if self.recipe.keeps_labels_only or self.recipe.only_sureness:
+            module = self.module_.requires_grad_(False)
+            part = module.sureness_parameters if self.recipe.only_sureness else module.knowledge_parameters
+            for weight in part():
                 weight.requires_grad_()
         return self
 
@@ -77,11 +78,12 @@ class PretrainNet(NeuralNet):
         chosen = {id(p) for p in matrices}
         rest = [p for _, p in named if id(p) not in chosen]
         self.optimizers_ = {
-            "muon": torch.optim.Muon(
-                matrices, lr=0.0, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
-            ),
-            "adamw": torch.optim.AdamW(rest, lr=0.0, weight_decay=recipe.weight_decay, betas=(0.9, 0.98)),
+            "adamw": torch.optim.AdamW(rest, lr=0.0, weight_decay=recipe.weight_decay, betas=(0.9, 0.98))
         }
+        if matrices:
+            self.optimizers_["muon"] = torch.optim.Muon(
+                matrices, lr=0.0, weight_decay=recipe.weight_decay, adjust_lr_fn="match_rms_adamw"
+            )
         return self
 
     def train_step(self, batch: tuple[Tensor, list[Tasks]], **fit_params: Any) -> dict[str, Any]:

@@ -25,7 +25,9 @@ RULES: Rules = {
     "warmup_steps": ("an integer from 0", partial(is_integer, least=0)),
     **dict.fromkeys(("muon_learning_rate", "adamw_learning_rate", "weight_decay"), RATE),
     **dict.fromkeys(("name", "start", "share_of"), ("a string", lambda value: isinstance(value, str))),
-    "keeps_labels_only": ("true or false", lambda value: isinstance(value, bool)),
+    **dict.fromkeys(
+        ("keeps_labels_only", "only_sureness"), ("true or false", lambda value: isinstance(value, bool))
+    ),
     "start_share": ("a number from 0 to 1", partial(is_number, most=1)),
     "context_rows": ("two rising positive integers", partial(are_bounds, least=1)),
     "precision": ("'float32' or 'bfloat16'", lambda value: value in ("float32", "bfloat16")),
@@ -69,6 +71,8 @@ class Recipe:
         features: those in common are read alike at first.
     keeps_labels_only : bool
         Whether to train no weight that has a part in answers for labelled rows alone, so that these are the start's.
+    only_sureness : bool
+        Whether to train only the weights that say how sure answers are, so that decisions are the start's.
     start_share : float
         Share of the start's weights in those of the finished checkpoint, the rest being the trained ones (Wortsman et
         al., Robust fine-tuning of zero-shot models, 2022).
@@ -111,6 +115,7 @@ class Recipe:
     precision: str
     start: str = ""
     keeps_labels_only: bool = False
+    only_sureness: bool = False
     start_share: float = 0.0
     share_of: str = ""
     initialise: str = "random"
@@ -137,12 +142,18 @@ class Recipe:
         if not found and isinstance(self.network, DecoderConfig):
             found = _decoder_problems(self, self.network)
         if not found and not self.start:
-            needy = [name for name in ("start_share", "keeps_labels_only") if getattr(self, name)]
+            needy = [
+                name for name in ("start_share", "keeps_labels_only", "only_sureness") if getattr(self, name)
+            ]
             found += [f"{name} (={getattr(self, name)}) needs a start" for name in needy]
         if not found and self.share_of and not self.start_share:
             found.append(f"share_of (={self.share_of!r}) needs a start_share")
         if not found and self.keeps_labels_only and not self.knowledge:
             found.append("keeps_labels_only needs knowledge, as nothing is left to train without it")
+        if not found and self.only_sureness and not getattr(self.network, "sureness_width", 0):
+            found.append("only_sureness needs a gram network with a sureness_width")
+        if not found and self.only_sureness and self.keeps_labels_only:
+            found.append("only_sureness and keeps_labels_only cannot both be true")
         if found:
             raise RecipeError(f"recipe {self.name!r}: " + "; ".join(found))
 
@@ -167,7 +178,7 @@ class Recipe:
         """Return the content of the JSON file."""
         values = {**asdict(self), "network": self.network.to_dict()}
         # Recipes from before keep their fingerprints.
-        for late in ("knowledge", "start_share", "share_of", "keeps_labels_only"):
+        for late in ("knowledge", "start_share", "share_of", "keeps_labels_only", "only_sureness"):
             if not values[late]:
                 del values[late]
         return values

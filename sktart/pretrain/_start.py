@@ -11,20 +11,23 @@ from sktart.reasoners._base import Reasoner
 from sktart.reasoners._config import GramConfig, ReasonerConfig
 
 # What may differ between a network and the one that it starts from, by family.
-FREE = {"gram": ("n_layers", "pool_message_width", "pool_metric"), "decoder": ("n_features",)}
+FREE = {
+    "gram": ("n_layers", "pool_message_width", "pool_metric", "sureness_width"),
+    "decoder": ("n_features",),
+}
 
 
 def begin_with(module: Reasoner, start: Reasoner, name: str, share: float = 1.0) -> None:
     """Give a network the weights of `start`, or a share of them, in place, as far as both have them.
 
     A gram reasoner may have more layers than its start, or read a pool and descriptions where that does not, or compare
-    rows in another metric where there is a pool: what is fresh leaves the answers for labelled rows as they are. A
-    decoder may have another number of features, and reads those in common alike.
+    rows in another metric where there is a pool, or learn how sure to be: what is fresh leaves the answers for labelled
+    rows as they are. A decoder may have another number of features, and reads those in common alike.
     """
     if not _fits(module.config, start.config):
         raise RecipeError(
-            f"start must have the recipe's network {module.config}, but for fewer layers, no pool or no metric of a "
-            f"gram reasoner or the features of a decoder; {name!r} is {start.config}"
+            f"start must have the recipe's network {module.config}, but for fewer layers, no pool, no metric or no "
+            f"sureness of a gram reasoner or the features of a decoder; {name!r} is {start.config}"
         )
     weights = module.state_dict()
     with torch.no_grad():

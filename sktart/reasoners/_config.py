@@ -70,6 +70,9 @@ class GramConfig(ReasonerConfig):
     pool_metric : int
         1 for a network that compares rows in the metric of all rows where some have no label, see
         :func:`~sktart.reasoners._metric.root_of_metric`; it needs a `pool_message_width`.
+    sureness_width : int
+        Hidden channels of :class:`~sktart.reasoners._sureness.Sureness`, which says how sure the answers for a context
+        are. 0 stands for a network without it.
 
     Examples
     --------
@@ -80,7 +83,7 @@ class GramConfig(ReasonerConfig):
     """
 
     family: ClassVar[str] = "gram"
-    later_fields: ClassVar[tuple[str, ...]] = ("pool_message_width", "pool_metric")
+    later_fields: ClassVar[tuple[str, ...]] = ("pool_message_width", "pool_metric", "sureness_width")
 
     width: int = 96
     n_layers: int = 6
@@ -89,6 +92,7 @@ class GramConfig(ReasonerConfig):
     message_width: int = 16
     pool_message_width: int = 0
     pool_metric: int = 0
+    sureness_width: int = 0
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -27,15 +27,12 @@ from sktart.reasoners._gram_context import Context, Rows, aligned, prepare_conte
 from sktart.reasoners._landmarks import landmarks_of
 from sktart.reasoners._metric import in_metric
 from sktart.reasoners._ridge import STRENGTHS
+from sktart.reasoners._sureness import Sureness, doubt
 
 # Attention logits held at once while a context is read: beyond it, rows are taken in chunks.
 MAX_ATTENTION_ELEMENTS = 2**24
 # With more rows than this, attention looks at landmarks, and cost grows with the number of rows.
 MAX_EXACT_ROWS = 512
-# With more labelled rows than any task of training has, answers are too sure: logits shrink by a power of their number.
-MAX_SURE_ROWS = 1024
-DOUBT = 0.1
-LEAST_SURE = 0.8
 N_LANDMARKS = 512
 LEAST_LANDMARKS = 8
 # The ridge regression along whose predictions they are spread.
@@ -116,6 +113,8 @@ class GramReasoner(Reasoner):
             for parameter in (layer.weight for layer in fresh):
                 nn.init.zeros_(cast("Tensor", parameter))
             nn.init.zeros_(self.gates.bias)
+        if config.sureness_width:
+            self.sureness = Sureness(config.sureness_width)
 
     @property
     def reads_pool(self) -> bool:
@@ -125,6 +124,10 @@ class GramReasoner(Reasoner):
     def knowledge_parameters(self) -> list[nn.Parameter]:
         """Return the weights that have no part in the answers for labelled rows alone."""
         return [weight for name, weight in self.named_parameters() if "pool" in name or "description" in name]
+
+    def sureness_parameters(self) -> list[nn.Parameter]:
+        """Return the weights that only say how sure answers are, and change no decision."""
+        return list(self.sureness.parameters())
 
     def contexts_at_once(self, n_rows: int, n_classes: int) -> int:
         """Return how many contexts of a size one call may read: a large one, or one of many classes, alone."""
@@ -303,9 +306,9 @@ class GramReasoner(Reasoner):
             if torch.is_grad_enabled():
                 layer = block.for_training(layer, context.landmarks[0], context.sizes)
             h = block(h, view, layer)
-        # Exactly 1 up to `MAX_SURE_ROWS`.
-        log_ratio = context.sizes.exponents[:, 1] - math.log(MAX_SURE_ROWS)
-        sure = (-DOUBT * log_ratio.clamp_min(0)).exp().clamp_min(LEAST_SURE)
+        sure = doubt(context)
+        if self.config.sureness_width:
+            sure = sure * self.sureness(context)
         return self._read_out(h, linear) * sure[:, None, None]
 
     def _blocks(self) -> list[GramBlock]:

@@ -188,6 +188,23 @@ def test_answers_for_labelled_rows_alone_stay_those_of_the_start_where_the_recip
     )
 
 
+def test_decisions_stay_those_of_the_start_where_only_sureness_is_trained(trained):
+    network = replace(RECIPE.network, sureness_width=3)
+    recipe = replace(RECIPE, network=network, start=str(trained), only_sureness=True)
+    net, start = untrained(recipe), load_folder(trained).reasoner
+    tasks = TaskStream(RECIPE)[0][0]
+    task = tasks.context_x, tasks.context_y, tasks.query_x, tasks.n_classes
+    torch.testing.assert_close(net.module_.eval()(*task), start(*task), rtol=0, atol=0)
+    before = {name: parameter.clone() for name, parameter in net.module_.named_parameters()}
+    for step in range(3):
+        net.train_step((torch.tensor([step]), TaskStream(recipe)[step]))
+    changed = {name for name, p in net.module_.named_parameters() if not torch.equal(p, before[name])}
+    assert changed == {f"sureness.{name}" for name in net.module_.sureness.state_dict()}
+    trained_factor = net.module_.eval()(*task) / start(*task)
+    torch.testing.assert_close(trained_factor, trained_factor[:, :1, :1].expand_as(trained_factor))
+    assert (trained_factor - 1).abs().min() > 1e-4
+
+
 @pytest.mark.parametrize(
     "wanted, got",
     [
@@ -196,13 +213,15 @@ def test_answers_for_labelled_rows_alone_stay_those_of_the_start_where_the_recip
         ({}, {"n_layers": 2}),
         ({}, {"pool_message_width": 2}),
         ({"pool_message_width": 2}, {"pool_message_width": 2, "pool_metric": 1}),
+        ({}, {"sureness_width": 3}),
     ],
     ids=str,
 )
 def test_start_of_another_shape_is_refused(wanted, got):
     module, start = (GramReasoner(replace(TINY_GRAM, **change)) for change in (wanted, got))
     with pytest.raises(
-        RecipeError, match=r"start must .* but for fewer layers, no pool or no .*; 'deep' is Gram"
+        RecipeError,
+        match=r"start must .* but for fewer layers, no pool, no metric or no sureness of .*; 'deep' is Gram",
     ):
         begin_with(module, start, "deep")
 

@@ -51,21 +51,24 @@ CHANGES = {
     "curriculum": {"context_rows": [2, 8, 2, 5]},
     "knowledge": {"pool": 0.5},
     "keeps_labels_only": True,
+    "only_sureness": True,
     "start_share": 0.5,
     "share_of": "elsewhere",
 }
 KNOWING = {**VALUES["network"], "pool_message_width": 2}
+SURE_KNOWING = {**KNOWING, "sureness_width": 3}
 NEEDED = {
     "start_share": {"start": "elsewhere"},
     "share_of": {"start": "there", "start_share": 0.5},
     "keeps_labels_only": {"start": "elsewhere", "network": KNOWING, "knowledge": {"pool": 0.25}},
+    "only_sureness": {"start": "elsewhere", "network": {**VALUES["network"], "sureness_width": 3}},
     "knowledge": {"network": KNOWING},
 }
+LATER = {"knowledge", "keeps_labels_only", "only_sureness", "start_share", "share_of"}
 
 
 def test_fingerprint_changes_with_each_value_and_not_with_the_order_of_keys():
-    later = {"knowledge", "keeps_labels_only", "start_share", "share_of"}
-    assert set(CHANGES) == (set(VALUES) | set(DEFAULTS) | later) - {"initialise"}  # one choice only here
+    assert set(CHANGES) == (set(VALUES) | set(DEFAULTS) | LATER) - {"initialise"}  # one choice only here
     reference = recipe_from_dict(VALUES).fingerprint()
     prints = {
         recipe_from_dict({**VALUES, key: value} | NEEDED.get(key, {})).fingerprint()
@@ -77,9 +80,7 @@ def test_fingerprint_changes_with_each_value_and_not_with_the_order_of_keys():
 
 
 def test_a_recipe_without_knowledge_keeps_the_fingerprint_that_it_had_before_there_was_any():
-    assert not {"knowledge", "keeps_labels_only", "start_share", "share_of"} & set(
-        recipe_from_dict(VALUES).to_dict()
-    )
+    assert not LATER & set(recipe_from_dict(VALUES).to_dict())
     assert recipe_from_dict({**VALUES, "knowledge": {}}) == recipe_from_dict(VALUES)
 
 
@@ -111,6 +112,13 @@ WRONG = [
     ({"keeps_labels_only": True}, r"keeps_labels_only \(=True\) needs a start"),
     ({"keeps_labels_only": True, "start": "x"}, "keeps_labels_only needs knowledge, as nothing is left"),
     ({"keeps_labels_only": 1, "start": "x"}, "keeps_labels_only must be true or false, got 1"),
+    ({"only_sureness": True}, r"only_sureness \(=True\) needs a start"),
+    ({"only_sureness": True, "start": "x"}, "only_sureness needs a gram network with a sureness_width"),
+    (
+        {"only_sureness": True, "keeps_labels_only": True, "start": "x", "network": SURE_KNOWING}
+        | {"knowledge": {"pool": 0.5}},
+        "only_sureness and keeps_labels_only cannot both be true",
+    ),
     ({"query_rows": 0}, "query_rows must be a positive integer, got 0"),
     ({"steps": 4.0}, "steps must be a positive integer, got 4.0"),
     ({"groups": True}, "groups must be a positive integer, got True"),
@@ -263,6 +271,7 @@ def test_recipes_of_the_zoo_are_read_and_each_component_can_be_drawn(path):
         ({"mlp_ratio": True}, "mlp_ratio must be a positive integer; got True"),
         ({"n_heads": 3}, r"width \(=8\) must be divisible by n_heads \(=3\)"),
         ({"pool_message_width": -1}, "pool_message_width must be an integer from 0; got -1"),
+        ({"sureness_width": -1}, "sureness_width must be an integer from 0; got -1"),
         ({"pool_metric": 1}, "pool_metric must be 0, or 1 where there is a .*; got 1 and a .* of 0"),
         ({"pool_metric": 2, "pool_message_width": 2}, "pool_metric must be 0, or 1 .*; got 2 and"),
         (

@@ -220,18 +220,6 @@ def test_tokens_of_a_context_are_not_kept(reasoner, n):
     assert pool_logits.untyped_storage().nbytes() == 0
 
 
-def test_answers_are_less_sure_with_more_rows_than_in_training(reasoner, monkeypatch):
-    task, _ = draw(0)
-    sure = answer(reasoner, task)
-    monkeypatch.setattr(gram, "MAX_SURE_ROWS", 10)
-    torch.testing.assert_close(answer(reasoner, task), (sure.log() * 4**-gram.DOUBT).softmax(-1))
-    monkeypatch.setattr(gram, "MAX_SURE_ROWS", 1)
-    torch.testing.assert_close(answer(reasoner, task), (sure.log() * gram.LEAST_SURE).softmax(-1))
-    # What all checkpoints answer up to there keeps its bits.
-    monkeypatch.setattr(gram, "MAX_SURE_ROWS", 40)
-    assert torch.equal(answer(reasoner, task), sure)
-
-
 def test_many_rows_are_worth_reading():
     X, y = load_digits(return_X_y=True)
     few = TartReasoner().fit(X[:300], y[:300]).score(X[1200:], y[1200:])
