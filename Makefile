@@ -75,6 +75,7 @@ pretrain: $(READY)  ## train the default checkpoint by its recipe; the same comm
 	$(BIN)/sktart pretrain zoo/any/any/gram-base-fourth/recipe.json --out runs/gram-base-fourth
 	$(BIN)/sktart pretrain zoo/any/any/gram-base-fifth/recipe.json --out runs/gram-base-fifth
 	$(BIN)/sktart pretrain zoo/any/any/gram-base-sixth/recipe.json --out runs/gram-base-sixth
+	$(BIN)/sktart pretrain zoo/any/any/gram-base-seventh/recipe.json --out runs/gram-base-seventh
 	$(BIN)/sktart pretrain zoo/any/any/gram-base/recipe.json --out runs/gram-base
 	$(BIN)/sktart evaluate runs/gram-base --save
 

@@ -1,6 +1,6 @@
 """Whether unlabelled rows tell as much in the tasks of a prior as on real sets.
 
-    python -m benchmarks.studies.pool_worth --data DIR --recipe zoo/any/any/gram-base/recipe.json
+    python -m benchmarks.studies.pool_worth --data DIR --recipe zoo/any/any/gram-base-seventh/recipe.json
 
 Of real sets, and of tasks of each component: how far classes stand out of the spread of rows (variance between classes
 over the largest variance along a direction within them), the effective dimension within classes, and log-loss with 256

@@ -28,6 +28,7 @@ from benchmarks.fewshot.methods import tuned_logistic_regression
 from benchmarks.fewshot.readers import DataSet, load, plain_sets
 from benchmarks.fewshot.scores import accuracy, log_loss
 from benchmarks.printing import machine, markdown
+from sktart import load_checkpoint
 from sktart._runtime import torch_threads
 from sktart.pretrain._batches import TaskStream, one_thread_each
 from sktart.pretrain._loop import training_record
@@ -180,7 +181,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--read", nargs="+", default=texts)
     parser.add_argument("--encoder", default="minilm")
     parser.add_argument("--checkpoint", default="auto", help="where training begins")
-    parser.add_argument("--recipe", type=Path, default=Path("zoo/any/any/gram-base/recipe.json"))
+    parser.add_argument("--recipe", type=Path, default=Path("zoo/any/any/gram-base-seventh/recipe.json"))
     parser.add_argument("--out", type=Path, default=Path("runs/trained-on-sets"))
     parser.add_argument("--steps", type=int, default=600)
     parser.add_argument("--seeds", type=int, default=4)
@@ -190,8 +191,9 @@ def main(argv: list[str] | None = None) -> None:
     sets = {
         name: load(name, args.data, memory, args.encoder) for name in dict.fromkeys(args.train + args.read)
     }
+    network = load_checkpoint(args.checkpoint).reasoner.config
     recipe = replace(read_recipe(args.recipe), start=args.checkpoint, start_share=0.0, share_of="")
-    recipe = replace(recipe, keeps_labels_only=False, steps=args.steps)
+    recipe = replace(recipe, network=network, keeps_labels_only=False, steps=args.steps)
     train(recipe, [sets[name] for name in args.train], args.out)
     checkpoints = {"before": args.checkpoint, "trained": str(args.out)}
     readers = {name: KnowingReasoner(path) for name, path in checkpoints.items()}

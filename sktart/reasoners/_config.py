@@ -71,8 +71,8 @@ class GramConfig(ReasonerConfig):
         1 for a network that compares rows in the metric of all rows where some have no label, see
         :func:`~sktart.reasoners._metric.root_of_metric`; it needs a `pool_message_width`.
     sureness_width : int
-        Hidden channels of :class:`~sktart.reasoners._sureness.Sureness`, which says how sure the answers for a context
-        are. 0 stands for a network without it.
+        Hidden channels of :class:`~sktart.reasoners._sureness.Sureness`, which says how sure answers are where
+        nothing but labelled rows is known. 0 stands for a network without it.
 
     Examples
     --------

@@ -307,7 +307,7 @@ class GramReasoner(Reasoner):
                 layer = block.for_training(layer, context.landmarks[0], context.sizes)
             h = block(h, view, layer)
         sure = doubt(context)
-        if self.config.sureness_width:
+        if self.config.sureness_width and context.is_labels_only:
             sure = sure * self.sureness(context)
         return self._read_out(h, linear) * sure[:, None, None]
 

@@ -44,6 +44,11 @@ class Context:
         """Whether rows without a label were read."""
         return self.pool_operators.shape[1] > 0
 
+    @property
+    def is_labels_only(self) -> bool:
+        """Whether nothing but labelled rows was read."""
+        return not self.has_pool and not self.descriptions
+
     def view(self, x: Tensor, smoothers: Tensor | None = None) -> View:
         """Return how rows (B, R, D), whose ridge weights are known or not, stand to those of the context."""
         with torch.autocast(x.device.type, enabled=False):

@@ -17,12 +17,17 @@ from sktart.reasoners._ridge import STRENGTHS
 MAX_SURE_ROWS = 1024
 DOUBT = 0.1
 LEAST_SURE = 0.8
-# Of labelled rows 3 and an error of each ridge regression, of the pool 2, of descriptions 2.
-N_SCALARS = 3 + len(STRENGTHS) + 2 + 2
+# How many classes and labelled rows there are, their effective dimension, and an error of each ridge regression.
+N_SCALARS = 3 + len(STRENGTHS)
+# Of what would make answers less sure, so that a task can still change its mind in training.
+TRAINING_SLOPE = 0.1
 
 
 class Sureness(nn.Module):
     """Read from what is the same for all queries of a task how sure answers should be; untrained, the factor is 1.
+
+    It is for labelled rows alone: nothing else tells, where these are few, how far classes lie apart. It never makes
+    answers less sure than they are without it.
 
     Parameters
     ----------
@@ -38,11 +43,12 @@ class Sureness(nn.Module):
         nn.init.zeros_(self.read_out.bias)
 
     def forward(self, context: Context) -> Tensor:
-        """Return a factor (B,) between 1/e and e."""
+        """Return a factor (B,) from 1 to e."""
         weight = self.read_in.weight
         with torch.autocast(weight.device.type, enabled=False):
             hidden = nn.functional.gelu(self.read_in(_scalars(context).to(weight.dtype)))
-            return self.read_out(hidden)[:, 0].tanh().exp()
+            slope = TRAINING_SLOPE if self.training else 0.0
+            return nn.functional.leaky_relu(self.read_out(hidden)[:, 0], slope).tanh().exp()
 
 
 def doubt(context: Context) -> Tensor:
@@ -54,13 +60,5 @@ def doubt(context: Context) -> Tensor:
 def _scalars(context: Context) -> Tensor:
     """Describe a task, (B, N_SCALARS)."""
     # The first two tell classes apart; of the errors, the mean over classes.
-    task = context.task_scalars[:, :, 2:].mean(1)
-    n_classes, log_rows, rest = task.tensor_split((1, 2), dim=1)
-    log_rows = log_rows.clamp_max(math.log(MAX_SURE_ROWS))
-    ratio = context.sizes.pool_ratio[:, None]
-    pool = torch.cat([torch.ones_like(ratio), ratio], dim=1) * float(context.has_pool)
-    # The share of classes that are described, and how well descriptions and labels go together.
-    described = task.new_zeros(len(task), 2)
-    if context.descriptions:
-        described = context.descriptions.scalars[..., ::2].mean(1)
-    return torch.cat([n_classes, log_rows, rest, pool, described.to(task)], dim=1)
+    n_classes, log_rows, rest = context.task_scalars[:, :, 2:].mean(1).tensor_split((1, 2), dim=1)
+    return torch.cat([n_classes, log_rows.clamp_max(math.log(MAX_SURE_ROWS)), rest], dim=1)

@@ -200,9 +200,10 @@ def test_decisions_stay_those_of_the_start_where_only_sureness_is_trained(traine
         net.train_step((torch.tensor([step]), TaskStream(recipe)[step]))
     changed = {name for name, p in net.module_.named_parameters() if not torch.equal(p, before[name])}
     assert changed == {f"sureness.{name}" for name in net.module_.sureness.state_dict()}
-    trained_factor = net.module_.eval()(*task) / start(*task)
-    torch.testing.assert_close(trained_factor, trained_factor[:, :1, :1].expand_as(trained_factor))
-    assert (trained_factor - 1).abs().min() > 1e-4
+    # As in training, where a factor below 1 is shown as well.
+    factor = net.module_(*task) / start(*task)
+    torch.testing.assert_close(factor, factor[:, :1, :1].expand_as(factor))
+    assert (factor - 1).abs().min() > 1e-4
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """How sure answers are: a factor of logits that is learned, and one for more rows than training has."""
 
 import copy
+import math
 from dataclasses import replace
 
 import pytest
@@ -44,26 +45,38 @@ def test_untrained_it_changes_no_bit(reasoner, task):
     assert torch.equal(logits(reasoner, task), logits(without, task))
 
 
-@pytest.mark.parametrize("value", [-1e6, 1e6])
-def test_the_factor_stays_between_1_over_e_and_e(reasoner, task, value):
+@pytest.mark.parametrize("value, exponent", [(-1e6, 0), (-0.5, 0), (0.5, math.tanh(0.5)), (1e6, 1)])
+def test_the_factor_is_from_1_to_e(reasoner, task, value, exponent):
     factor = logits(with_output(reasoner, value), task) / logits(reasoner, task)
-    wanted = torch.tensor(1.0, dtype=torch.float64).mul(1 if value > 0 else -1).exp()
-    torch.testing.assert_close(factor, wanted.expand_as(factor))
+    torch.testing.assert_close(factor, torch.full_like(factor, math.exp(exponent)))
 
 
-def test_it_reads_what_is_known_of_the_task(reasoner, task):
+def test_in_training_it_can_come_back_from_below_1(reasoner, task):
+    changed = with_output(reasoner, -0.5).train().requires_grad_(True)
+    logits(changed, task).square().sum().backward()
+    assert changed.sureness.read_out.bias.grad.abs() > 0
+
+
+def test_each_task_has_a_factor_of_its_own(reasoner, task):
     x, y, _ = task
     changed = copy.deepcopy(reasoner)
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        torch.nn.init.normal_(changed.sureness.read_out.weight)
-    vectors = torch.stack([x[:, :3].sum(1), x[:, 3:6].sum(1), x[:, 6:9].sum(1)], dim=1)
-    known = ({}, {"pool_x": x[:, :8] + 1}, {"class_vectors": vectors}, {"pool_x": x[:, :4] + 1})
-    contexts = [reasoner.read_context(x, y, 3, **more) for more in known]
-    contexts += [reasoner.read_context(x[:, :12], y[:, :12], 3), reasoner.read_context(x, y, 4)]
-    factors = torch.stack([changed.sureness(context) for context in contexts])
-    assert factors.shape == (6, 2)
-    assert torch.pdist(factors.T.reshape(12, 1)).min() > 1e-6  # each task and each reading has its own
+        torch.nn.init.normal_(changed.sureness.read_out.weight, std=0.1)
+    torch.nn.init.constant_(changed.sureness.read_out.bias, 0.5)
+    contexts = [
+        reasoner.read_context(x[:, :n], y[:, :n], n_classes) for n, n_classes in ((40, 3), (12, 3), (40, 4))
+    ]
+    factors = torch.cat([changed.sureness(context) for context in contexts])
+    assert factors.shape == (6,)
+    assert torch.pdist(factors[:, None]).min() > 1e-6
+
+
+def test_a_pool_or_descriptions_are_read_without_it(reasoner, task):
+    x, _, _ = task
+    changed = with_output(reasoner, 1.0)
+    for known in ({"pool_x": x[:, :8] + 1}, {"class_vectors": x[:, :3]}):
+        assert torch.equal(logits(changed, task, **known), logits(reasoner, task, **known))
 
 
 def test_answers_are_less_sure_with_more_rows_than_in_training(reasoner, task, monkeypatch):
