@@ -11,10 +11,7 @@ from sktart.reasoners._base import Reasoner
 from sktart.reasoners._config import GramConfig, ReasonerConfig
 
 # What may differ between a network and the one that it starts from, by family.
-FREE = {
-    "gram": ("n_layers", "pool_message_width", "pool_metric", "sureness_width"),
-    "decoder": ("n_features",),
-}
+FREE = {"gram": ("n_layers", *GramConfig.later_fields), "decoder": ("n_features",)}
 
 
 def begin_with(module: Reasoner, start: Reasoner, name: str, share: float = 1.0) -> None:

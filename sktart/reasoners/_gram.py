@@ -27,7 +27,7 @@ from sktart.reasoners._gram_context import Context, Rows, aligned, prepare_conte
 from sktart.reasoners._landmarks import landmarks_of
 from sktart.reasoners._metric import in_metric
 from sktart.reasoners._ridge import STRENGTHS
-from sktart.reasoners._sureness import Sureness, doubt
+from sktart.reasoners._sureness import Sureness
 
 # Attention logits held at once while a context is read: beyond it, rows are taken in chunks.
 MAX_ATTENTION_ELEMENTS = 2**24
@@ -208,6 +208,8 @@ class GramReasoner(Reasoner):
             max_exact_rows=MAX_EXACT_ROWS,
             pool_metric=self.config.pool_metric > 0,
         )
+        if self.config.sureness_width and not context.has_pool and not context.descriptions:
+            context = replace(context, sure=context.sure * self.sureness(context.task_scalars))
         label, known = rows.label, torch.ones_like(rows.label)
         h, _ = self._tokens(
             context, rows.labelled_x, label, known, held_out.prediction, held_out.variance, is_pool=False
@@ -306,10 +308,7 @@ class GramReasoner(Reasoner):
             if torch.is_grad_enabled():
                 layer = block.for_training(layer, context.landmarks[0], context.sizes)
             h = block(h, view, layer)
-        sure = doubt(context)
-        if self.config.sureness_width and context.is_labels_only:
-            sure = sure * self.sureness(context)
-        return self._read_out(h, linear) * sure[:, None, None]
+        return self._read_out(h, linear) * context.sure[:, None, None]
 
     def _blocks(self) -> list[GramBlock]:
         return list(cast("Iterable[GramBlock]", self.blocks))

@@ -19,6 +19,7 @@ from sktart.reasoners._landmarks import Landmarks
 from sktart.reasoners._message_sums import Summands
 from sktart.reasoners._metric import Root, in_metric, root_of_metric
 from sktart.reasoners._ridge import HeldOut, Ridge, inverse_covariance, smoother, solve_ridge
+from sktart.reasoners._sureness import doubt
 
 
 @dataclass(frozen=True)
@@ -34,6 +35,7 @@ class Context:
     task_scalars: Tensor  # (B, C, 5 + K): what is the same for all rows
     sizes: Sizes
     descriptions: Descriptions
+    sure: Tensor  # (B,): factor of all logits
     layers: tuple[Layer, ...]
     metric_root: tuple[Tensor, ...] = ()  # see `root_of_metric`; none where rows are compared as they are
     groups: tuple[Context, ...] = ()  # of each group of classes, where this one tells groups apart
@@ -43,11 +45,6 @@ class Context:
     def has_pool(self) -> bool:
         """Whether rows without a label were read."""
         return self.pool_operators.shape[1] > 0
-
-    @property
-    def is_labels_only(self) -> bool:
-        """Whether nothing but labelled rows was read."""
-        return not self.has_pool and not self.descriptions
 
     def view(self, x: Tensor, smoothers: Tensor | None = None) -> View:
         """Return how rows (B, R, D), whose ridge weights are known or not, stand to those of the context."""
@@ -157,6 +154,7 @@ def prepare_context(
         rows.labelled_x, rows.label, weight[:, :n_labelled], is_centred=not has_pool, is_summed=is_summed
     )
     task_scalars = torch.cat([_task_scalars(x, weight, rows.one_hot), held_out.error], dim=-1)
+    sizes = Sizes(_exponents(task_scalars), _pool_ratio(weight, n_labelled))
     context = Context(
         mean,
         inverse_scale,
@@ -167,8 +165,9 @@ def prepare_context(
         if has_pool
         else x.new_zeros(len(x), 0, 0, x.shape[2]),
         task_scalars,
-        Sizes(_exponents(task_scalars), _pool_ratio(weight, n_labelled)),
+        sizes,
         no_descriptions(x) if vectors is None else read_descriptions(vectors, x, weight, rows.one_hot, dtype),
+        doubt(sizes),
         (),
         metric_root,
     )

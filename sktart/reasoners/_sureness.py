@@ -10,7 +10,7 @@ import math
 import torch
 from torch import Tensor, nn
 
-from sktart.reasoners._gram_context import Context
+from sktart.reasoners._gram_block import Sizes
 from sktart.reasoners._ridge import STRENGTHS
 
 # With more labelled rows than any task of training has, answers are too sure: logits shrink by a power of their number.
@@ -42,23 +42,23 @@ class Sureness(nn.Module):
         nn.init.zeros_(self.read_out.weight)
         nn.init.zeros_(self.read_out.bias)
 
-    def forward(self, context: Context) -> Tensor:
-        """Return a factor (B,) from 1 to e."""
+    def forward(self, task_scalars: Tensor) -> Tensor:
+        """Return a factor (B,) from 1 to e, given what a context keeps of its task, (B, C, 2 + N_SCALARS)."""
         weight = self.read_in.weight
         with torch.autocast(weight.device.type, enabled=False):
-            hidden = nn.functional.gelu(self.read_in(_scalars(context).to(weight.dtype)))
+            hidden = nn.functional.gelu(self.read_in(_scalars(task_scalars).to(weight.dtype)))
             slope = TRAINING_SLOPE if self.training else 0.0
             return nn.functional.leaky_relu(self.read_out(hidden)[:, 0], slope).tanh().exp()
 
 
-def doubt(context: Context) -> Tensor:
+def doubt(sizes: Sizes) -> Tensor:
     """Return a factor (B,) for contexts of many labelled rows: exactly 1 up to `MAX_SURE_ROWS`."""
-    log_ratio = context.sizes.exponents[:, 1] - math.log(MAX_SURE_ROWS)
+    log_ratio = sizes.exponents[:, 1] - math.log(MAX_SURE_ROWS)
     return (-DOUBT * log_ratio.clamp_min(0)).exp().clamp_min(LEAST_SURE)
 
 
-def _scalars(context: Context) -> Tensor:
+def _scalars(task_scalars: Tensor) -> Tensor:
     """Describe a task, (B, N_SCALARS)."""
     # The first two tell classes apart; of the errors, the mean over classes.
-    n_classes, log_rows, rest = context.task_scalars[:, :, 2:].mean(1).tensor_split((1, 2), dim=1)
+    n_classes, log_rows, rest = task_scalars[:, :, 2:].mean(1).tensor_split((1, 2), dim=1)
     return torch.cat([n_classes, log_rows.clamp_max(math.log(MAX_SURE_ROWS)), rest], dim=1)

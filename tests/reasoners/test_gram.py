@@ -17,19 +17,28 @@ TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4}
 N_CLASSES = 3
 
 
-def random_reasoner() -> GramReasoner:
+def random_reasoner(sureness_width=0) -> GramReasoner:
     with torch.random.fork_rng():
         torch.manual_seed(1)
-        reasoner = GramReasoner(GramConfig(width=16, n_layers=3, n_heads=2))
+        reasoner = GramReasoner(GramConfig(width=16, n_layers=3, n_heads=2, sureness_width=sureness_width))
         for parameter in reasoner.parameters():
             # Output projections start at zero, which would hide what they add.
             torch.nn.init.normal_(parameter, std=0.3)
+        if sureness_width:
+            torch.nn.init.ones_(reasoner.sureness.read_out.bias)  # a factor below 1 would be cut
     return reasoner.eval().requires_grad_(False)
 
 
-@pytest.fixture(scope="module", params=["random", "shipped"])
+NETWORKS = {
+    "random": random_reasoner,
+    "random, with a sureness": lambda: random_reasoner(sureness_width=4),
+    "shipped": lambda: load_checkpoint().reasoner,
+}
+
+
+@pytest.fixture(scope="module", params=NETWORKS)
 def reasoner(request):
-    return random_reasoner() if request.param == "random" else load_checkpoint().reasoner
+    return NETWORKS[request.param]()
 
 
 @pytest.fixture(scope="module", params=[torch.float64, torch.float32], ids=["float64", "float32"])

@@ -19,11 +19,11 @@ from sktart.reasoners._metric import DIMENSIONS, SHARE
 N_CLASSES = 3
 
 
-def random_reasoner(**shape):
+def random_reasoner(pool_metric=0):
     with torch.random.fork_rng():
         torch.manual_seed(2)
-        small = {"width": 16, "n_layers": 2, "n_heads": 2, "pool_message_width": 4}
-        reasoner = GramReasoner(GramConfig(**small, **shape))
+        shape = {"width": 16, "n_layers": 2, "n_heads": 2, "pool_message_width": 4}
+        reasoner = GramReasoner(GramConfig(**shape, pool_metric=pool_metric))
         for parameter in reasoner.parameters():
             torch.nn.init.normal_(parameter, std=0.3)
     return reasoner.eval().requires_grad_(False)
@@ -32,7 +32,6 @@ def random_reasoner(**shape):
 NETWORKS = {
     "random": random_reasoner,
     "random, in the metric of rows": lambda: random_reasoner(pool_metric=1),
-    "random, with a sureness": lambda: random_reasoner(pool_metric=1, sureness_width=4),
     "shipped": lambda: load_checkpoint().reasoner,
 }
 

@@ -67,7 +67,7 @@ def test_each_task_has_a_factor_of_its_own(reasoner, task):
     contexts = [
         reasoner.read_context(x[:, :n], y[:, :n], n_classes) for n, n_classes in ((40, 3), (12, 3), (40, 4))
     ]
-    factors = torch.cat([changed.sureness(context) for context in contexts])
+    factors = torch.cat([changed.sureness(context.task_scalars) for context in contexts])
     assert factors.shape == (6,)
     assert torch.pdist(factors[:, None]).min() > 1e-6
 
